@@ -1,0 +1,269 @@
+"""The database edge: engine, column types, transactions, the database's clock, migrations.
+
+SQLite (WAL, synchronous FULL) is for one machine, PostgreSQL for more; above this module is one code path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Integer,
+    MetaData,
+    create_engine,
+    event,
+    exc,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+from notifier.errors import DatabaseUnavailable, SchemaMismatch
+from notifier.resources import migrations_dir
+
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+# How long a writer waits for another one on SQLite before it gives up.
+_BUSY_MS = 10_000
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware instant, in UTC. A naive one is a programming error and refused here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError(f"naive time {value!r}: times in this program carry their zone")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite only counts up by itself in a column that is exactly INTEGER.
+BigId = BigInteger().with_variant(Integer(), "sqlite")
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class RealTime(FunctionElement[datetime]):
+    """The database's clock plus some seconds: leases are set and compared by it, on every host alike."""
+
+    type = UTCDateTime()
+    inherit_cache = False
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = float(seconds)
+        super().__init__()
+
+
+@compiles(RealTime, "postgresql")
+def _postgresql_now(element: RealTime, compiler: Any, **kw: Any) -> str:
+    return f"(clock_timestamp() + make_interval(secs => {element.seconds!r}))"
+
+
+@compiles(RealTime, "sqlite")
+def _sqlite_now(element: RealTime, compiler: Any, **kw: Any) -> str:
+    # The same shape in which SQLAlchemy stores times there, so that they compare as text.
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{element.seconds:+.3f} seconds')"
+
+
+def open_engine(url: str | URL, *, pool_size: int = 5) -> Engine:
+    """An engine with this program's settings. Connects to nothing yet."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
+    return create_engine(
+        parsed,
+        pool_size=pool_size,
+        pool_pre_ping=True,
+        connect_args={
+            "options": "-c timezone=UTC",
+            "connect_timeout": 10,
+            "application_name": "aftercare-notifier",
+            # A host that vanished without a word is noticed within half a minute, not two hours.
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+        },
+    )
+
+
+def _open_sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, record: Any) -> None:
+        # The driver must not begin transactions by itself: it would begin them without IMMEDIATE.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"busy_timeout={_BUSY_MS}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("reading", False)
+        # A write lock taken late can only fail; taken at once, it waits its turn.
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """One transaction: committed at the end, or nothing of it happened. For entry points only."""
+    with explained(engine), Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A consistent look that takes no write lock and changes nothing."""
+    with explained(engine), Session(engine.execution_options(reading=True)) as session:
+        try:
+            yield session
+        finally:
+            session.rollback()
+
+
+@contextmanager
+def explained(engine: Engine) -> Iterator[None]:
+    """The database's own errors, in a sentence for the person who has to act."""
+    try:
+        yield
+    except (exc.OperationalError, exc.InterfaceError) as error:
+        raise DatabaseUnavailable(_explain(error, engine.url)) from error
+    except exc.DBAPIError as error:
+        if error.connection_invalidated:
+            raise DatabaseUnavailable(_explain(error, engine.url)) from error
+        raise
+
+
+_EXPLANATIONS = {
+    "readonly": "The database {where} is read-only. Check the permissions of the file and its folder.",
+    "read-only": "The database {where} is read-only at the moment.",
+    "locked": "The database {where} is locked by another program. Try again, or stop that one.",
+    "disk is full": "The disk with the database {where} is full. Make room; nothing is lost.",
+    "no space left": "The disk of the database {where} is full. Make room; nothing is lost.",
+    "unable to open": "The database {where} cannot be opened. Check that its folder exists and is writable.",
+    "not a database": "The file {where} is not a database of this program.",
+    "malformed": "The database {where} is damaged. Stop the program and restore a backup.",
+    "password authentication failed": "PostgreSQL at {where} refused the user name or password.",
+    "does not exist": "PostgreSQL at {where} answers, but there is no such database or user: {detail}",
+    "no such table": "The database {where} is empty. Run: notifier init",
+    "disk i/o error": "The disk with the database {where} does not answer. Check it before anything else.",
+}
+
+
+def _explain(error: exc.DBAPIError, url: URL) -> str:
+    detail = " ".join(str(error.orig).split())
+    where = (
+        url.database
+        if url.get_backend_name() == "sqlite"
+        else f"{url.host or 'localhost'}:{url.port or 5432}"
+    )
+    for words, sentence in _EXPLANATIONS.items():
+        if words in detail.lower():
+            return sentence.format(where=where, detail=detail)
+    return f"The database at {where} cannot be reached: {detail}"
+
+
+def database_now(session: Session) -> datetime:
+    """The database's own clock."""
+    return session.execute(select(RealTime())).scalar_one()
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the schema to the newest revision. Two processes at once: the second waits and finds it done."""
+    from alembic import command
+
+    with explained(engine), engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4186202677)")
+        command.upgrade(_alembic(connection), revision)
+
+
+def downgrade(engine: Engine, revision: str = "base") -> None:
+    from alembic import command
+
+    with explained(engine), engine.begin() as connection:
+        command.downgrade(_alembic(connection), revision)
+
+
+def _alembic(connection: Connection | None) -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations_dir()))
+    config.attributes["connection"] = connection
+    return config
+
+
+def revisions(engine: Engine) -> tuple[str | None, str]:
+    """The schema's revision in the database (None: empty), and the one this program needs."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    needed = ScriptDirectory.from_config(_alembic(None)).get_current_head()
+    assert needed is not None
+    with explained(engine), engine.execution_options(reading=True).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision(), needed
+
+
+def require_current_schema(engine: Engine) -> None:
+    """Raises SchemaMismatch, with what to do, unless the database fits this program."""
+    from alembic.script import ScriptDirectory
+
+    found, needed = revisions(engine)
+    if found == needed:
+        return
+    if found is None:
+        raise SchemaMismatch("There is no clinic in this database yet. Run: notifier init")
+    known = {script.revision for script in ScriptDirectory.from_config(_alembic(None)).walk_revisions()}
+    if found in known:
+        raise SchemaMismatch(
+            f"The database is older than this program (it has {found}, needed is {needed}). "
+            "Make a backup, then run: notifier migrate"
+        )
+    raise SchemaMismatch(
+        f"The database is newer than this program (it has {found}, this program knows up to {needed}). "
+        "Install the newer version again."
+    )

@@ -1,0 +1,569 @@
+"""Every table: columns, constraints, relationships, nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from notifier.db import Base, BigId, Json, UTCDateTime
+from notifier.rules.delivery import Kind, Status
+
+__all__ = [
+    "Address",
+    "Alert",
+    "AlertContact",
+    "Attempt",
+    "AuditEntry",
+    "Base",
+    "Chore",
+    "Clinic",
+    "ConsentEntry",
+    "DeliveryReportRow",
+    "Membership",
+    "Message",
+    "MessageEvent",
+    "Patient",
+    "PlanApproval",
+    "PlanRow",
+    "PlanVersion",
+    "Reply",
+    "ScoreRow",
+    "Sender",
+    "Staff",
+    "Suppression",
+    "Treatment",
+]
+
+
+def _one_of(column: str, values: Any) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+def _id() -> Mapped[int]:
+    return mapped_column(BigId, primary_key=True)
+
+
+def _ref(target: str, *, nullable: bool = False, index: bool = False) -> Any:
+    return mapped_column(BigId, ForeignKey(target), nullable=nullable, index=index)
+
+
+class Clinic(Base):
+    __tablename__ = "clinics"
+
+    id: Mapped[int] = _id()
+    key: Mapped[str] = mapped_column(String(60), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    phone: Mapped[str] = mapped_column(String(40), default="")
+    timezone: Mapped[str] = mapped_column(String(60))
+    country: Mapped[str] = mapped_column(String(2))
+    language: Mapped[str] = mapped_column(String(8), default="en")
+    emergency_number: Mapped[str] = mapped_column(String(20), default="")
+    crisis_line: Mapped[str] = mapped_column(String(40), default="")
+    # {"mon": [["09:00", "18:00"]], …}: empty where nobody has entered them yet.
+    opening_hours: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    closed_dates: Mapped[list[str]] = mapped_column(Json, default=list)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+
+class AlertContact(Base):
+    __tablename__ = "alert_contacts"
+    __table_args__ = (UniqueConstraint("clinic_id", "position"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    position: Mapped[int] = mapped_column(Integer)
+    name: Mapped[str] = mapped_column(String(120))
+    phone: Mapped[str | None] = mapped_column(String(20))
+    email: Mapped[str | None] = mapped_column(String(254))
+    on_call: Mapped[bool] = mapped_column(Boolean, default=False)
+    # When a test alert was last acknowledged by this contact; never: live mode names it.
+    tested_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class Sender(Base):
+    """A clinic's number or mail identity on a channel, with its rate and its breaker."""
+
+    __tablename__ = "senders"
+    __table_args__ = (UniqueConstraint("clinic_id", "channel", "identity"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    channel: Mapped[str] = mapped_column(String(10))
+    # The From number, Messaging Service sid or mail address; empty: what the configuration says.
+    identity: Mapped[str] = mapped_column(String(254), default="")
+    display_name: Mapped[str] = mapped_column(String(120), default="")
+    max_per_second: Mapped[float | None] = mapped_column()
+    # The rate, reserved by claims and so kept across workers. Real time, by the database's clock.
+    next_free_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # The breaker: open while `stopped_at` is set. Real time too.
+    stopped_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    stopped_reason: Mapped[str] = mapped_column(Text, default="")
+    probe_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    probes: Mapped[int] = mapped_column(Integer, default=0)
+    active: Mapped[bool] = mapped_column(Boolean, default=True)
+
+
+class Staff(Base):
+    __tablename__ = "staff"
+
+    id: Mapped[int] = _id()
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(120))
+    # argon2; None until the person has chosen one by their invitation.
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    memberships: Mapped[list[Membership]] = relationship(back_populates="staff")
+
+
+class Membership(Base):
+    __tablename__ = "memberships"
+    __table_args__ = (
+        UniqueConstraint("staff_id", "clinic_id"),
+        CheckConstraint(_one_of("role", ("front_desk", "admin")), name="role"),
+    )
+
+    id: Mapped[int] = _id()
+    staff_id: Mapped[int] = _ref("staff.id")
+    clinic_id: Mapped[int] = _ref("clinics.id", index=True)
+    role: Mapped[str] = mapped_column(String(20))
+
+    staff: Mapped[Staff] = relationship(back_populates="memberships")
+
+
+class Patient(Base):
+    """A person with a phone and/or an e-mail; with `contact_name`, the addresses are that person's."""
+
+    __tablename__ = "patients"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "record_number"),
+        Index("ix_patients_clinic_id_folded_name", "clinic_id", "folded_name"),
+        Index("ix_patients_clinic_id_phone", "clinic_id", "phone"),
+        Index("ix_patients_clinic_id_email", "clinic_id", "email"),
+    )
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    record_number: Mapped[str | None] = mapped_column(String(60))
+    first_name: Mapped[str] = mapped_column(String(120))
+    last_name: Mapped[str] = mapped_column(String(120), default="")
+    folded_name: Mapped[str] = mapped_column(String(240))
+    phone: Mapped[str | None] = mapped_column(String(20))
+    email: Mapped[str | None] = mapped_column(String(254))
+    contact_name: Mapped[str] = mapped_column(String(120), default="")
+    contact_relation: Mapped[str] = mapped_column(String(60), default="")
+    language: Mapped[str] = mapped_column(String(8))
+    timezone: Mapped[str | None] = mapped_column(String(60))  # None: the clinic's
+    preferred_channel: Mapped[str] = mapped_column(String(10), default="sms")
+    # The patient's recorded wish that messages may name the treatment.
+    name_treatment: Mapped[bool] = mapped_column(Boolean, default=False)
+    essentials: Mapped[bool] = mapped_column(Boolean, default=False)
+    # Set by a red flag or a high score: planned messages are held until staff clear it.
+    paused_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    paused_reason: Mapped[str] = mapped_column(Text, default="")
+    # What a provider said about the address, for the desk to put right.
+    phone_problem: Mapped[str] = mapped_column(Text, default="")
+    email_problem: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    erased_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy types it so
+
+    clinic: Mapped[Clinic] = relationship()
+
+
+class ConsentEntry(Base):
+    """One line of the consent ledger. Rows are added, never changed."""
+
+    __tablename__ = "consents"
+    __table_args__ = (Index("ix_consents_patient_id_channel_at", "patient_id", "channel", "at"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    patient_id: Mapped[int] = _ref("patients.id")
+    channel: Mapped[str] = mapped_column(String(10))
+    granted: Mapped[bool] = mapped_column(Boolean)
+    at: Mapped[datetime] = mapped_column(UTCDateTime)  # when the patient said so
+    recorded_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    method: Mapped[str] = mapped_column(String(60), default="")
+    wording: Mapped[str] = mapped_column(Text, default="")
+    recorded_by: Mapped[str] = mapped_column(String(254), default="")
+
+
+class Suppression(Base):
+    """A sender may not write to an address on a channel, whoever uses it."""
+
+    __tablename__ = "suppressions"
+    __table_args__ = (
+        Index(
+            "uq_suppressions_standing",
+            "sender_id",
+            "address",
+            unique=True,
+            sqlite_where=text("lifted_at IS NULL"),
+            postgresql_where=text("lifted_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    sender_id: Mapped[int] = _ref("senders.id")
+    channel: Mapped[str] = mapped_column(String(10))
+    address: Mapped[str] = mapped_column(String(254))
+    since: Mapped[datetime] = mapped_column(UTCDateTime)
+    reason: Mapped[str] = mapped_column(Text)
+    lifted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    lifted_reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Address(Base):
+    """A place that planned messages go to: its gap is moved by a guarded update in the claim."""
+
+    __tablename__ = "addresses"
+    __table_args__ = (UniqueConstraint("clinic_id", "channel", "address"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    channel: Mapped[str] = mapped_column(String(10))
+    address: Mapped[str] = mapped_column(String(254))
+    gap_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class PlanRow(Base):
+    __tablename__ = "plans"
+    __table_args__ = (UniqueConstraint("clinic_id", "key"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    key: Mapped[str] = mapped_column(String(60))
+    archived_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    versions: Mapped[list[PlanVersion]] = relationship(back_populates="plan", order_by="PlanVersion.number")
+
+
+class PlanVersion(Base):
+    """Immutable: an edit makes the next one, and the highest number is the current one."""
+
+    __tablename__ = "plan_versions"
+    __table_args__ = (UniqueConstraint("plan_id", "number"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    plan_id: Mapped[int] = _ref("plans.id")
+    number: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[str] = mapped_column(String(64))
+    # {"plan": what plan.toml holds, "texts": {"<step>.<language>": source}}
+    content: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_by: Mapped[str] = mapped_column(String(254), default="")
+
+    plan: Mapped[PlanRow] = relationship(back_populates="versions")
+    approvals: Mapped[list[PlanApproval]] = relationship(order_by="PlanApproval.id")
+
+
+class PlanApproval(Base):
+    """A named clinician stands for the words of one version. Without one they are drafts."""
+
+    __tablename__ = "plan_approvals"
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    plan_version_id: Mapped[int] = _ref("plan_versions.id", index=True)
+    approved_by: Mapped[str] = mapped_column(String(254))
+    approved_on: Mapped[datetime] = mapped_column(UTCDateTime)
+    recorded_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    recorded_by: Mapped[str] = mapped_column(String(254), default="")
+
+
+class Treatment(Base):
+    __tablename__ = "treatments"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "external_id"),
+        UniqueConstraint("clinic_id", "idempotency_key"),
+        Index("ix_treatments_patient_id_ended_at", "patient_id", "ended_at"),
+        Index("ix_treatments_clinic_id_logged_at", "clinic_id", "logged_at"),
+    )
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    patient_id: Mapped[int] = _ref("patients.id")
+    plan_id: Mapped[int] = _ref("plans.id")
+    plan_version_id: Mapped[int] = _ref("plan_versions.id")
+    external_id: Mapped[str | None] = mapped_column(String(120))
+    idempotency_key: Mapped[str | None] = mapped_column(String(120))
+    practitioner: Mapped[str] = mapped_column(String(120), default="")
+    ended_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    logged_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    areas: Mapped[list[str]] = mapped_column(Json, default=list)
+    next_visit_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    source: Mapped[str] = mapped_column(String(20), default="desk")
+    logged_by: Mapped[str] = mapped_column(String(254), default="")
+    voided_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    voided_reason: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(Integer, default=1)
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy types it so
+
+    patient: Mapped[Patient] = relationship()
+    plan: Mapped[PlanRow] = relationship()
+    plan_version: Mapped[PlanVersion] = relationship()
+
+
+class Message(Base):
+    """One row for one thing to send to one address on one channel."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "dedup_key"),
+        CheckConstraint(_one_of("status", Status), name="status"),
+        CheckConstraint(_one_of("kind", Kind), name="kind"),
+        # The queue. The status stands here, and in every query that uses it, as a literal: with a bound
+        # parameter PostgreSQL's generic plan cannot prove that this index serves.
+        Index(
+            "ix_messages_queue",
+            "sender_id",
+            "priority",
+            "due_at",
+            sqlite_where=text("status = 'scheduled'"),
+            postgresql_where=text("status = 'scheduled'"),
+        ),
+        # Leases that may have run out, and the messages that somebody has to settle.
+        Index(
+            "ix_messages_in_doubt",
+            "status",
+            "lease_until",
+            sqlite_where=text("status IN ('sending', 'unknown')"),
+            postgresql_where=text("status IN ('sending', 'unknown')"),
+        ),
+        Index("ix_messages_treatment_id", "treatment_id"),
+        Index("ix_messages_patient_id_claimed_at", "patient_id", "claimed_at"),
+        # What has lately gone to an address, for gap and caps.
+        Index(
+            "ix_messages_recent",
+            "address_id",
+            "claimed_at",
+            sqlite_where=text("claimed_at IS NOT NULL"),
+            postgresql_where=text("claimed_at IS NOT NULL"),
+        ),
+        {"sqlite_autoincrement": True},  # ids are in Message-IDs and callback addresses: never used again
+    )
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    kind: Mapped[str] = mapped_column(String(10))
+    dedup_key: Mapped[str] = mapped_column(String(200))
+    sender_id: Mapped[int] = _ref("senders.id")
+    priority: Mapped[int] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    # The same for the program: a SkipCode or StopCode, empty where nothing stopped it.
+    reason_code: Mapped[str] = mapped_column(String(20), default="")
+    due_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # None: it was never going to be sent
+    useful_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    channel: Mapped[str] = mapped_column(String(10))
+    to: Mapped[str] = mapped_column(String(254), default="")
+    address_id: Mapped[int | None] = _ref("addresses.id", nullable=True)
+    patient_id: Mapped[int | None] = _ref("patients.id", nullable=True)
+    treatment_id: Mapped[int | None] = _ref("treatments.id", nullable=True)
+    plan_version_id: Mapped[int | None] = _ref("plan_versions.id", nullable=True)
+    step: Mapped[str | None] = mapped_column(String(80))
+    safety: Mapped[bool] = mapped_column(Boolean, default=False)
+    # The row this one stands in for, when that one's channel failed.
+    fallback_of_id: Mapped[int | None] = _ref("messages.id", nullable=True)
+    # The words themselves, for kinds that have no step: answers, alerts, tests.
+    subject: Mapped[str] = mapped_column(Text, default="")
+    words: Mapped[str] = mapped_column(Text, default="")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    claimed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # plan time of the latest attempt
+    # Real time, by the database's clock: who is sending it, and until when nobody else may.
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    worker: Mapped[str] = mapped_column(String(80), default="")
+    lookups: Mapped[int] = mapped_column(Integer, default=0)
+    lookup_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Attempt(Base):
+    """One try to hand a message to a provider. Written before the call, finished after it, then final."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        UniqueConstraint("message_id", "number"),
+        Index("ix_attempts_provider_id", "provider_id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = _id()
+    message_id: Mapped[int] = _ref("messages.id")
+    number: Mapped[int] = mapped_column(Integer)
+    channel: Mapped[str] = mapped_column(String(10))
+    address: Mapped[str] = mapped_column(String(254))
+    sender: Mapped[str] = mapped_column(String(254), default="")
+    subject: Mapped[str] = mapped_column(Text, default="")
+    words: Mapped[str] = mapped_column(Text)
+    encoding: Mapped[str] = mapped_column(String(8), default="")
+    segments: Mapped[int] = mapped_column(Integer, default=0)
+    claimed_at: Mapped[datetime] = mapped_column(UTCDateTime)  # plan time
+    worker: Mapped[str] = mapped_column(String(80), default="")
+    # Empty while it is under way; then the status it gave the message, or "released".
+    outcome: Mapped[str] = mapped_column(String(12), default="")
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # plan time
+    provider: Mapped[str] = mapped_column(String(20), default="")
+    provider_id: Mapped[str | None] = mapped_column(String(254))
+    error_class: Mapped[str] = mapped_column(String(20), default="")
+    error_code: Mapped[str] = mapped_column(String(20), default="")
+    error: Mapped[str] = mapped_column(Text, default="")
+
+
+class MessageEvent(Base):
+    """One move of a message: when, from, to, why, who. A claim's own record is its attempt."""
+
+    __tablename__ = "message_events"
+    __table_args__ = (Index("ix_message_events_message_id", "message_id"),)
+
+    id: Mapped[int] = _id()
+    message_id: Mapped[int] = _ref("messages.id")
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    from_status: Mapped[str] = mapped_column(String(12), default="")
+    to_status: Mapped[str] = mapped_column(String(12))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    actor: Mapped[str] = mapped_column(String(254), default="")
+    attempt: Mapped[int | None] = mapped_column(Integer)
+
+
+class DeliveryReportRow(Base):
+    """What a provider later said, kept as it came, whether or not it changed anything."""
+
+    __tablename__ = "delivery_reports"
+    __table_args__ = (Index("ix_delivery_reports_provider_id", "provider_id"),)
+
+    id: Mapped[int] = _id()
+    message_id: Mapped[int | None] = _ref("messages.id", nullable=True, index=True)
+    attempt: Mapped[int | None] = mapped_column(Integer)
+    provider: Mapped[str] = mapped_column(String(20))
+    provider_id: Mapped[str] = mapped_column(String(254))
+    status: Mapped[str] = mapped_column(String(12))
+    provider_status: Mapped[str] = mapped_column(String(40))
+    code: Mapped[str] = mapped_column(String(20), default="")
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    raw: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+
+
+class Reply(Base):
+    """What a patient sent back."""
+
+    __tablename__ = "replies"
+    __table_args__ = (
+        UniqueConstraint("channel", "provider_id"),
+        Index("ix_replies_clinic_id_received_at", "clinic_id", "received_at"),
+        Index("ix_replies_patient_id", "patient_id"),
+    )
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int | None] = _ref("clinics.id", nullable=True)
+    patient_id: Mapped[int | None] = _ref("patients.id", nullable=True)
+    treatment_id: Mapped[int | None] = _ref("treatments.id", nullable=True)
+    message_id: Mapped[int | None] = _ref("messages.id", nullable=True)
+    channel: Mapped[str] = mapped_column(String(10))
+    provider_id: Mapped[str] = mapped_column(String(254))
+    from_address: Mapped[str] = mapped_column(String(254))
+    to_address: Mapped[str] = mapped_column(String(254))
+    body: Mapped[str] = mapped_column(Text)
+    received_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    intent: Mapped[str] = mapped_column(String(20), default="")
+    red_flags: Mapped[list[str]] = mapped_column(Json, default=list)
+    score: Mapped[int | None] = mapped_column(Integer)
+    assigned_to: Mapped[int | None] = _ref("staff.id", nullable=True)
+    handled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    handled_by: Mapped[str] = mapped_column(String(254), default="")
+    handled_how: Mapped[str] = mapped_column(String(40), default="")
+
+
+class ScoreRow(Base):
+    """A soreness score, 0–10, against the treatment it was about."""
+
+    __tablename__ = "scores"
+    __table_args__ = (
+        CheckConstraint("value BETWEEN 0 AND 10", name="value"),
+        Index("ix_scores_treatment_id_at", "treatment_id", "at"),
+    )
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    treatment_id: Mapped[int] = _ref("treatments.id")
+    reply_id: Mapped[int | None] = _ref("replies.id", nullable=True)
+    message_id: Mapped[int | None] = _ref("messages.id", nullable=True)
+    value: Mapped[int] = mapped_column(Integer)
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    source: Mapped[str] = mapped_column(String(20), default="reply")
+
+
+class Alert(Base):
+    """Something a person at the clinic must see and acknowledge."""
+
+    __tablename__ = "alerts"
+    __table_args__ = (
+        UniqueConstraint("clinic_id", "code"),
+        Index("ix_alerts_clinic_id_acknowledged_at", "clinic_id", "acknowledged_at"),
+    )
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    patient_id: Mapped[int | None] = _ref("patients.id", nullable=True)
+    treatment_id: Mapped[int | None] = _ref("treatments.id", nullable=True)
+    reply_id: Mapped[int | None] = _ref("replies.id", nullable=True)
+    message_id: Mapped[int | None] = _ref("messages.id", nullable=True)
+    sender_id: Mapped[int | None] = _ref("senders.id", nullable=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    severity: Mapped[str] = mapped_column(String(20))
+    code: Mapped[str] = mapped_column(String(12))
+    summary: Mapped[str] = mapped_column(Text)
+    raised_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    round: Mapped[int] = mapped_column(Integer, default=0)
+    escalate_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    acknowledged_by: Mapped[str] = mapped_column(String(254), default="")
+
+
+class Chore(Base):
+    """Work that runs once per installation, claimed like messages."""
+
+    __tablename__ = "chores"
+
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    due_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    worker: Mapped[str] = mapped_column(String(80), default="")
+
+
+class AuditEntry(Base):
+    __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_clinic_id_at", "clinic_id", "at"),
+        Index("ix_audit_subject", "subject", "subject_id"),
+    )
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int | None] = _ref("clinics.id", nullable=True)
+    at: Mapped[datetime] = mapped_column(UTCDateTime)
+    actor: Mapped[str] = mapped_column(String(254))
+    action: Mapped[str] = mapped_column(String(60))
+    subject: Mapped[str] = mapped_column(String(40), default="")
+    subject_id: Mapped[int | None] = mapped_column(BigId)
+    detail: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)

@@ -1,0 +1,222 @@
+"""What planned messages to one patient do to each other: gap, caps, overtaking, supersession, visits."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from notifier.rules.audience import ALWAYS, Score
+from notifier.rules.plan import Pace, Window
+from notifier.rules.timing import Due, Skip, SkipCode, is_open, next_opening, say
+from notifier.rules.zones import to_local
+
+WEEK = timedelta(days=7)
+ONE_VISIT = timedelta(hours=4)
+# Beyond this nobody connects the message with the treatment any more; it also bounds the search for a place.
+_LONGEST_WAIT = timedelta(days=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Another planned message to the same patient or address that counts: it left, or it will."""
+
+    at: datetime
+    pace: Pace
+    scores: frozenset[Score] = ALWAYS
+    treatment: Hashable = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A step that is due by itself and looks for its place among the others."""
+
+    treatment: Hashable
+    key: str
+    due: Due
+    pace: Pace
+    window: Window
+    safety: bool = False
+    scores: frozenset[Score] = ALWAYS
+    order: int = 0
+    place: tuple[Hashable, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", (self.treatment, self.key))
+
+
+def schedule(
+    candidates: Sequence[Candidate], neighbours: Iterable[Neighbour], tz: ZoneInfo
+) -> dict[tuple[Hashable, str], Due | Skip]:
+    """A place for each candidate, oldest first. Safety steps keep theirs, and the others give way."""
+    queue = sorted(candidates, key=lambda c: (c.due.at, c.order))
+    placed = list(neighbours)
+    result: dict[tuple[Hashable, str], Due | Skip] = {}
+    for candidate in queue:
+        if candidate.safety:
+            placed.append(_as_neighbour(candidate, candidate.due.at))
+            result[candidate.place] = candidate.due
+    for index, candidate in enumerate(queue):
+        if candidate.safety:
+            continue
+        outcome = _place(candidate, placed, queue[index + 1 :], tz)
+        if isinstance(outcome, Due):
+            placed.append(_as_neighbour(candidate, outcome.at))
+        result[candidate.place] = outcome
+    return result
+
+
+def _as_neighbour(candidate: Candidate, at: datetime) -> Neighbour:
+    return Neighbour(at, candidate.pace, candidate.scores, candidate.treatment)
+
+
+def _place(
+    candidate: Candidate, placed: list[Neighbour], later: Sequence[Candidate], tz: ZoneInfo
+) -> Due | Skip:
+    # By the patient's answer, some steps exclude each other; those never meet.
+    met = [n for n in placed if _can_meet(candidate, n)]
+    at = next_free(candidate.due.at, pace=candidate.pace, window=candidate.window, neighbours=met, tz=tz)
+    due = candidate.due
+    if at == due.at:
+        return due
+    overtaker = _overtaker(candidate, at, later)
+    if overtaker is not None:
+        return Skip(
+            SkipCode.OVERTAKEN,
+            f"Overtaken: to keep messages apart it would have moved from {say(due.at, tz)} to {say(at, tz)}, "
+            f"and {overtaker.key} is due by then.",
+            due.useful_until,
+        )
+    if at - due.at > _LONGEST_WAIT or (due.useful_until is not None and at > due.useful_until):
+        until = (
+            "" if due.useful_until is None else f", and it is useful only until {say(due.useful_until, tz)}"
+        )
+        return Skip(
+            SkipCode.PACE,
+            f"To keep messages apart it would have moved from {say(due.at, tz)} to {say(at, tz)}{until}.",
+            due.useful_until,
+        )
+    moved = f"Moved from {say(due.at, tz)} to keep messages apart."
+    return Due(at, due.useful_until, f"{due.note} {moved}".strip())
+
+
+def _can_meet(candidate: Candidate, neighbour: Neighbour) -> bool:
+    if candidate.treatment != neighbour.treatment:
+        return True  # the scores are those of different treatments
+    return not candidate.scores.isdisjoint(neighbour.scores)
+
+
+def _overtaker(candidate: Candidate, at: datetime, later: Sequence[Candidate]) -> Candidate | None:
+    return next(
+        (
+            other
+            for other in later
+            if other.treatment == candidate.treatment and other.scores == ALWAYS and other.due.at <= at
+        ),
+        None,
+    )
+
+
+def next_free(
+    at: datetime, *, pace: Pace, window: Window, neighbours: Sequence[Neighbour], tz: ZoneInfo
+) -> datetime:
+    """The first moment from `at` on that keeps the gap and the caps; `at` itself when it does.
+
+    Gap and caps are the stricter of this plan's and the neighbour's. A result more than 60 days on means
+    that there is no place.
+    """
+    limit = at + _LONGEST_WAIT
+    while at <= limit:
+        moved = _after_gap(at, pace, neighbours)
+        if moved == at:
+            moved = _after_day_cap(at, pace, window, neighbours, tz)
+        if moved == at:
+            moved = _after_week_cap(at, pace, neighbours)
+        if moved == at:
+            return at
+        at = moved if is_open(moved, window, tz) else next_opening(moved, window, tz)
+    return at
+
+
+def _after_gap(at: datetime, pace: Pace, neighbours: Sequence[Neighbour]) -> datetime:
+    return max(
+        (n.at + gap for n in neighbours if abs(at - n.at) < (gap := max(pace.min_gap, n.pace.min_gap))),
+        default=at,
+    )
+
+
+def _after_day_cap(
+    at: datetime, pace: Pace, window: Window, neighbours: Sequence[Neighbour], tz: ZoneInfo
+) -> datetime:
+    day = to_local(at, tz).date()
+    # Cheap before exact: no day is longer than 49 hours, however the clocks change.
+    near = [n for n in neighbours if abs(n.at - at) < timedelta(hours=49)]
+    same_day = [n for n in near if to_local(n.at, tz).date() == day]
+    cap = _stricter([pace.max_per_day, *(n.pace.max_per_day for n in same_day)])
+    if cap and len(same_day) >= cap:
+        return next_opening(at, window, tz, days=1)
+    return at
+
+
+def _after_week_cap(at: datetime, pace: Pace, neighbours: Sequence[Neighbour]) -> datetime:
+    near = [n for n in neighbours if abs(n.at - at) < WEEK]
+    cap = _stricter([pace.max_per_week, *(n.pace.max_per_week for n in near)])
+    if not cap or len(near) < cap:
+        return at
+    for start in sorted([n.at for n in near if n.at <= at] + [at]):
+        inside = [n.at for n in near if start <= n.at < start + WEEK]
+        if len(inside) >= cap:
+            # Once the first of them is a week ago, there is room again.
+            return min(inside) + WEEK
+    return at
+
+
+def _stricter(caps: Iterable[int]) -> int:
+    return min((cap for cap in caps if cap), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Treated:
+    """One treatment as newer treatments and visits see it.
+
+    `spoke`: a first-day message of it has left, or may have.
+    """
+
+    id: Hashable
+    plan: str
+    ended_at: datetime
+    caution: int = 0
+    spoke: bool = False
+    order: int = 0
+
+
+def superseded_by(treatments: Sequence[Treated]) -> dict[Hashable, Treated]:
+    """For each treatment that a newer one on the same plan took over from: the newest."""
+    newest: dict[str, Treated] = {}
+    for treated in sorted(treatments, key=lambda t: (t.ended_at, t.order)):
+        newest[treated.plan] = treated
+    return {t.id: newest[t.plan] for t in treatments if newest[t.plan].id != t.id}
+
+
+def spoken_for(treatments: Sequence[Treated]) -> dict[Hashable, Treated]:
+    """For each treatment whose first-day message another one of the same visit gives: that one.
+
+    The highest caution speaks; among equals the one that already did, else the latest. What has been said
+    by a plan of lower caution does not silence one of higher caution.
+    """
+    silenced: dict[Hashable, Treated] = {}
+    for visit in _visits(treatments):
+        speaker = max(visit, key=lambda t: (t.caution, t.spoke, t.ended_at, t.order))
+        silenced |= {t.id: speaker for t in visit if t.id != speaker.id and not t.spoke}
+    return silenced
+
+
+def _visits(treatments: Sequence[Treated]) -> list[list[Treated]]:
+    visits: list[list[Treated]] = []
+    for treated in sorted(treatments, key=lambda t: (t.ended_at, t.order)):
+        if visits and treated.ended_at - visits[-1][0].ended_at <= ONE_VISIT:
+            visits[-1].append(treated)
+        else:
+            visits.append([treated])
+    return visits
