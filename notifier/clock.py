@@ -1,4 +1,4 @@
-"""Plan time: what "now" is for due times, windows and usefulness. Made by the entry points, passed on as a value.
+"""Plan time: what "now" is for due times, windows and usefulness. Made by the entry points and passed on.
 
 Real time (leases, time-outs, sign-in) is never taken from here: it is the database's own, see `db.RealTime`.
 """

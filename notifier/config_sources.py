@@ -135,7 +135,9 @@ def _one_form(layer: dict[Name, Found], known: Known, problems: list[str]) -> di
         if plain and plain.value and file.value:
             both = f"{'.'.join(name)} and {'.'.join(_file_form(name))}"
             problems.append(f"{both} in {_either(plain, file)} are both given; keep one of them.")
-        kept.pop(name if file.value else _file_form(name), None)
+            kept.pop(_file_form(name))
+        else:
+            kept.pop(name if file.value else _file_form(name), None)
     return kept
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +17,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
+from notifier.errors import InputError
+from notifier.rules import recipients
 from notifier.rules.zones import zone_names
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -42,20 +46,35 @@ def _not_a_switch(value: object) -> object:
     return value
 
 
-def _like(pattern: str, words: str) -> BeforeValidator:
-    """Phone numbers may be written with the usual spaces and brackets; they are kept without."""
-
-    def check(value: object) -> object:
+def _readable_as(*readers: Callable[[str], str], words: str) -> BeforeValidator:
+    def read(value: object) -> object:
         if not isinstance(value, str) or not value.strip():
             return value
-        plain = value.strip()
-        if plain.startswith("+"):
-            plain = re.sub(r"[ ().-]", "", plain)
-        if not re.fullmatch(pattern, plain):
-            raise ValueError(words)
-        return plain
+        for reader in readers:
+            with suppress(ValueError, InputError):
+                return reader(value.strip())
+        raise ValueError(words)
 
-    return BeforeValidator(check)
+    return BeforeValidator(read)
+
+
+def _phone(text: str) -> str:
+    """Only in international form: read with `clinic.country`, a change there would change who is meant."""
+    return recipients.phone(text, region="")
+
+
+def _short_code(text: str) -> str:
+    if not re.fullmatch("[0-9]{3,8}", text):
+        raise ValueError(text)
+    return text
+
+
+def _mailbox(text: str) -> str:
+    """Looser than for patients: a clinic's own mail server may go by a name that only its network knows."""
+    part = r"[^\x00-\x20\x7f\s@<>()\[\],;:\\\"]+"
+    if not re.fullmatch(f"{part}@{part}", text):
+        raise ValueError(text)
+    return text
 
 
 def _web_address(value: object) -> object:
@@ -100,7 +119,7 @@ def _time_zone(value: object) -> object:
     if value.strip() in zone_names():
         return value.strip()
     wanted = value.strip().replace(" ", "_").casefold()
-    zones = {form: name for name in zone_names() for form in _spellings(name)}
+    zones = {form: name for name in sorted(zone_names()) for form in _spellings(name)}
     near = difflib.get_close_matches(wanted, zones, n=1, cutoff=0.75)
     near = near or difflib.get_close_matches(wanted.rpartition("/")[2], zones, n=1, cutoff=0.75)
     raise ValueError(
@@ -141,25 +160,28 @@ def _outbox_path(value: object) -> object:
     return value
 
 
-_WORD = r"[^\x00-\x20\x7f\s@<>()\[\],;:\\\"]"
-_PHONE, _MAIL = r"\+[1-9][0-9]{6,14}", rf"{_WORD}+@{_WORD}+"
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Whole = Annotated[int, BeforeValidator(_not_a_switch)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 Secret = Annotated[str, Field(repr=False)]  # this mark also allows `<key>_file` and keeps errors quiet
 WebAddress = Annotated[Text, BeforeValidator(_web_address)]
-Mail = Annotated[Text, _like(_MAIL, 'is not an e-mail address; write it like "desk@example.com".')]
+Mail = Annotated[
+    Text, _readable_as(_mailbox, words='is not an e-mail address; write it like "desk@example.com".')
+]
 Phone = Annotated[
-    Text, _like(_PHONE, 'is not a phone number in international form; write it like "+15035550123".')
+    Text,
+    _readable_as(_phone, words='is not an international phone number; write it like "+15035550123".'),
 ]
 SenderNumber = Annotated[
-    Text, _like(rf"{_PHONE}|[0-9]{{3,8}}", 'is not a number to send from; write it like "+15035550123".')
+    Text,
+    _readable_as(_phone, _short_code, words='cannot be sent from; write a number like "+15035550123".'),
 ]
 Recipient = Annotated[
     Text,
-    _like(
-        f"{_PHONE}|{_MAIL}",
-        'is neither a phone number nor an e-mail address; write "+15035550123" or "desk@example.com".',
+    _readable_as(
+        _phone,
+        _mailbox,
+        words='is no phone number and no e-mail address; write "+15035550123" or "desk@example.com".',
     ),
 ]
 Port = Annotated[Whole, Field(ge=1, le=65535)]

@@ -54,15 +54,14 @@ def in_words(models: Models, section: str, error: ErrorDetails, found: Mapping[N
 
 
 def _nearest(models: Models, section: str, loc: tuple[int | str, ...]) -> str:
-    if len(loc) == 1:
-        written = f"{section}.{loc[0]}"
-        known = [f"{name}.{key}" for name, model in models.items() for key in model.model_fields]
-    else:
-        (item, *_) = get_args(models[section].model_fields[str(loc[0])].annotation)
-        written, known = str(loc[-1]), list(item.model_fields)
-    near = difflib.get_close_matches(written, known, n=1)
-    own = [name for name in known if len(loc) > 1 or name.startswith(f"{section}.")]
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(own)}."
+    key, known = str(loc[-1]), models[section].model_fields
+    if len(loc) > 1:
+        (item, *_) = get_args(known[str(loc[0])].annotation)
+        known = item.model_fields
+    prefix = f"{section}." if len(loc) == 1 else ""
+    elsewhere = [f"{name}.{key}" for name, model in models.items() if key in model.model_fields]
+    near = [prefix + name for name in difflib.get_close_matches(key, known, n=1)] or elsewhere
+    return f"did you mean {near[0]}?" if near else f"there are {', '.join(prefix + name for name in known)}."
 
 
 def _shown(value: object, secret: bool) -> str:

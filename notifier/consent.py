@@ -23,7 +23,7 @@ class Standing:
 
 
 def standings(session: Session, patient_ids: Iterable[int]) -> dict[Key, Standing]:
-    """A line dated before a later one does not count, whenever it was entered; on the same instant, no wins."""
+    """A line dated before a later one does not count, whenever entered; at the same instant, no wins."""
     rows = session.execute(
         select(ConsentEntry.patient_id, ConsentEntry.channel, ConsentEntry.granted, ConsentEntry.at)
         .where(ConsentEntry.patient_id.in_(list(patient_ids)))

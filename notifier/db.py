@@ -206,6 +206,14 @@ def _explain(error: exc.DBAPIError, url: URL) -> str:
     return f"The database at {where} cannot be reached: {detail}"
 
 
+def insert_missing(session: Session, table: type[Base]) -> Any:
+    """An INSERT that leaves out rows which a unique constraint says are there already."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
 def database_now(session: Session) -> datetime:
     """The database's own clock."""
     return session.execute(select(RealTime())).scalar_one()

@@ -1,24 +1,30 @@
-"""Where the files that are not Python are found: beside the package in a checkout, inside it in a wheel."""
+"""Where the files are that travel with the program: beside it in a checkout, inside it when installed."""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+
+from notifier.errors import NotifierError
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def _shipped(name: str) -> Path:
-    in_wheel = _PACKAGE / "_shipped" / name
-    return in_wheel if in_wheel.exists() else _PACKAGE.parent / name
-
-
 def templates_dir() -> Path:
-    return _shipped("templates")
+    return _find("templates")
 
 
 def migrations_dir() -> Path:
-    return _shipped("migrations")
+    return _find("migrations")
 
 
 def example_config() -> Path:
-    return _shipped("config.example.toml")
+    return _find("config.example.toml")
+
+
+@cache
+def _find(name: str, package: Path = _PACKAGE) -> Path:
+    for folder in (package / "_shipped", package.parent):
+        if (folder / name).exists():
+            return folder / name
+    raise NotifierError(f"This installation is incomplete: '{name}' is missing. Install the program again.")

@@ -76,6 +76,7 @@ class Deadline:
         self.ends_at = time.monotonic() + seconds
         self._watchdog = watchdog
         self._guard: socket.socket | None = None
+        self._watched: socket.socket | None = None
 
     @property
     def passed(self) -> bool:
@@ -94,8 +95,11 @@ class Deadline:
         The guard is a second descriptor of the same connection: it stays good when TLS wraps the first one,
         and cannot come to mean another connection when the first one is closed and its number used again.
         """
+        if sock is self._watched:
+            return
         sock.settimeout(self.remaining())
         self._release()
+        self._watched = sock
         self._guard = socket.fromfd(sock.fileno(), sock.family, sock.type)
         self._watchdog.add(self)
 
@@ -111,7 +115,7 @@ class Deadline:
         if self._guard is not None:
             self._watchdog.remove(self)
             self._guard.close()
-            self._guard = None
+        self._guard = self._watched = None
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +132,7 @@ def connect(host: str, port: int, deadline: Deadline) -> socket.socket:
     Each address gets an equal share of what is left, so one that swallows packets leaves time for the next.
     Resolving the name cannot be interrupted; when that alone took too long, nothing is connected any more.
     """
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     failure: OSError = OSError(f"{host} has no address")
     for tried, (family, kind, protocol, _, address) in enumerate(addresses):
         share = deadline.remaining() / (len(addresses) - tried)

@@ -76,7 +76,14 @@ def _place(
 ) -> Due | Skip:
     # By the patient's answer, some steps exclude each other; those never meet.
     met = [n for n in placed if _can_meet(candidate, n)]
-    at = next_free(candidate.due.at, pace=candidate.pace, window=candidate.window, neighbours=met, tz=tz)
+    at = next_free(
+        candidate.due.at,
+        pace=candidate.pace,
+        window=candidate.window,
+        neighbours=met,
+        counted=_counted_together(candidate, met),
+        tz=tz,
+    )
     due = candidate.due
     if at == due.at:
         return due
@@ -107,6 +114,17 @@ def _can_meet(candidate: Candidate, neighbour: Neighbour) -> bool:
     return not candidate.scores.isdisjoint(neighbour.scores)
 
 
+def _counted_together(candidate: Candidate, met: Sequence[Neighbour]) -> list[list[Neighbour]]:
+    """The neighbours that may all go out beside the candidate, for each answer the patient could give.
+
+    Two steps of which only one will go are not two messages under a cap.
+    """
+    if all(n.scores == ALWAYS for n in met):
+        return [list(met)]
+    together = ([n for n in met if score in n.scores] for score in candidate.scores)
+    return list({tuple(id(n) for n in group): group for group in together}.values())
+
+
 def _overtaker(candidate: Candidate, at: datetime, later: Sequence[Candidate]) -> Candidate | None:
     return next(
         (
@@ -119,20 +137,28 @@ def _overtaker(candidate: Candidate, at: datetime, later: Sequence[Candidate]) -
 
 
 def next_free(
-    at: datetime, *, pace: Pace, window: Window, neighbours: Sequence[Neighbour], tz: ZoneInfo
+    at: datetime,
+    *,
+    pace: Pace,
+    window: Window,
+    neighbours: Sequence[Neighbour],
+    tz: ZoneInfo,
+    counted: Sequence[Sequence[Neighbour]] | None = None,
 ) -> datetime:
     """The first moment from `at` on that keeps the gap and the caps; `at` itself when it does.
 
-    Gap and caps are the stricter of this plan's and the neighbour's. A result more than 60 days on means
+    Gap and caps are the stricter of this plan's and the neighbour's. `counted` groups the neighbours that
+    the caps count together, where they are not simply all of them. A result more than 60 days on means
     that there is no place.
     """
+    groups = [neighbours] if counted is None else counted
     limit = at + _LONGEST_WAIT
     while at <= limit:
         moved = _after_gap(at, pace, neighbours)
         if moved == at:
-            moved = _after_day_cap(at, pace, window, neighbours, tz)
+            moved = max((_after_day_cap(at, pace, window, group, tz) for group in groups), default=at)
         if moved == at:
-            moved = _after_week_cap(at, pace, neighbours)
+            moved = max((_after_week_cap(at, pace, group) for group in groups), default=at)
         if moved == at:
             return at
         at = moved if is_open(moved, window, tz) else next_opening(moved, window, tz)

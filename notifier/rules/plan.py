@@ -5,9 +5,10 @@ Pure values; where they come from (a folder, the database, the editor) is not th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any, Literal
 
 from notifier.errors import PlanError
@@ -22,6 +23,9 @@ OutsideWindow = Literal["later", "earlier"]
 Supersede = Literal["cancel", "keep"]
 Deliver = Literal["first", "each"]
 Detail = Literal["minimal", "treatment"]
+
+# `time.fromisoformat` also takes "T0900" and "0900Z", and the latter would carry a zone.
+_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ class _Fields:
     def one_of(self, key: str, choices: tuple[str, ...], default: str) -> Any:
         value = self._left.pop(key, default)
         if value not in choices:
-            raise self.fail(key, f"{value!r} is not one of {', '.join(choices)}.")
+            raise self.fail(key, f"{value!r} is not one of {', '.join(filter(None, choices))}.")
         return value
 
     def duration(self, key: str, default: str | None = None) -> Duration | None:
@@ -142,7 +146,7 @@ class _Fields:
 
     def clock(self, key: str, value: Any) -> time:
         try:
-            if not isinstance(value, str) or len(value) != 5:
+            if not isinstance(value, str) or not _CLOCK.fullmatch(value):
                 raise ValueError
             return time.fromisoformat(value)
         except ValueError:
@@ -210,12 +214,19 @@ def _read_review(table: Mapping[str, Any]) -> tuple[str, date | None]:
     on = fields.take("on", (str, date), "", words="a date such as 2026-03-07")
     fields.done()
     try:
-        day = on if isinstance(on, date) else date.fromisoformat(on) if on else None
+        day = _day(on) if on else None
     except ValueError:
         raise fields.fail("on", f'{on!r} is not a date; write it like "2026-03-07".') from None
     if bool(by.strip()) != (day is not None):
         raise fields.fail("by", "a review needs both the name of the clinician and the day.")
     return by.strip(), day
+
+
+def _day(value: str | date) -> date:
+    # TOML knows dates and date-times, and to Python the latter are dates too.
+    if isinstance(value, datetime):
+        return value.date()
+    return value if isinstance(value, date) else date.fromisoformat(value)
 
 
 def _refuse_twins(steps: tuple[Step, ...]) -> None:
@@ -226,8 +237,10 @@ def _refuse_twins(steps: tuple[Step, ...]) -> None:
         seen.add(step.key)
 
 
-def _read_step(index: int, table: Mapping[str, Any]) -> Step:
-    name = table.get("key") if isinstance(table, Mapping) else None
+def _read_step(index: int, table: Any) -> Step:
+    if not isinstance(table, Mapping):
+        raise _Fields({}, (None, "")).fail("steps", f"{table!r} is not a step; write each as [[steps]].")
+    name = table.get("key")
     label = name if isinstance(name, str) and name else f"step {index + 1}"
     fields = _Fields(table, (index, label))
     key = fields.take("key", str, words="a name such as day0-what-you-may-feel")
@@ -249,7 +262,7 @@ def _read_step(index: int, table: Mapping[str, Any]) -> Step:
         ask=fields.one_of("ask", ("score", ""), "") or None,
         answer_within=_read_answer_within(fields),
         detail=_read_detail(fields),
-        sources=tuple(fields.take("sources", list, [], words="a list of source ids")),
+        sources=_read_sources(fields),
     )
     fields.done()
     _refuse_nonsense(step, fields)
@@ -270,6 +283,8 @@ def _read_at(fields: _Fields) -> time | None:
 
 def _read_answer_within(fields: _Fields) -> timedelta | None:
     duration = fields.duration("answer_within")
+    if duration is not None and duration.amount <= 0:
+        raise fields.fail("answer_within", f'"{duration}" leaves no time to answer; write it like "24h".')
     return None if duration is None else duration.elapsed
 
 
@@ -288,6 +303,13 @@ def _read_channels(fields: _Fields) -> tuple[str, ...]:
     if len(set(channels)) != len(channels):
         raise fields.fail("channels", "names a channel twice.")
     return tuple(channels)
+
+
+def _read_sources(fields: _Fields) -> tuple[str, ...]:
+    sources = fields.take("sources", list, [], words="a list of source ids")
+    if wrong := [source for source in sources if not isinstance(source, str)]:
+        raise fields.fail("sources", f"{wrong[0]!r} is not a source id.")
+    return tuple(sources)
 
 
 def _read_detail(fields: _Fields) -> dict[str, Detail]:

@@ -71,7 +71,7 @@ def _fill(text: str, sizes: Iterable[int], *, single: int, part: int) -> list[st
 def offenders(text: str) -> list[tuple[str, int, str]]:
     """Every character that forces UCS-2: itself, its index, its Unicode name in small letters."""
     return [
-        (char, index, unicodedata.name(char, f"U+{ord(char):04X}").lower())
+        (char, index, unicodedata.name(char, "").lower() or f"U+{ord(char):04X}")
         for index, char in enumerate(text)
         if char not in _GSM
     ]
@@ -86,18 +86,25 @@ def fold(text: str) -> str:
     """
     if _GSM.issuperset(text):
         return text
-    seen = unicodedata.normalize("NFC", text.translate(_UNSEEN))
-    folded = seen.translate(_FOLDS)
+    seen = unicodedata.normalize("NFC", _replace(text, _UNSEEN))
+    folded = _replace(seen, _FOLDS)
     return folded if _GSM.issuperset(folded) else seen
 
 
+def _replace(text: str, table: dict[str, str]) -> str:
+    """`str.translate` for a few strange characters among many plain ones, at a tenth of its time.
+
+    Everything put in is GSM-7 and nothing taken out is, so the order cannot matter.
+    """
+    for char in set(text) - _GSM:
+        if char in table:
+            text = text.replace(char, table[char])
+    return text
+
+
 # No meaning and no width: soft hyphen, zero-width space, word joiner, byte order mark, C0 and C1 controls.
-_UNSEEN: dict[int, str | None] = dict.fromkeys(
-    [0xAD, 0x200B, 0x2060, 0xFEFF, *range(0x20), *range(0x7F, 0xA0)],
-)
-_UNSEEN |= {ord("\t"): " ", ord("\v"): "\n", 0x85: "\n", 0x2028: "\n", 0x2029: "\n"}
-for _char in "\n\r\f":
-    del _UNSEEN[ord(_char)]
+_UNSEEN = dict.fromkeys(map(chr, [0xAD, 0x200B, 0x2060, 0xFEFF, *range(0x20), *range(0x7F, 0xA0)]), "")
+_UNSEEN |= {"\t": " ", "\v": "\n", "\x85": "\n", "\u2028": "\n", "\u2029": "\n"}
 
 _WORDS = {
     "'": "‘’‚‛‹›′`´ʹʻʼʽˈ",
@@ -172,15 +179,15 @@ def _plain_letter(char: str) -> str | None:
     return "".join(letter for letter in letters if letter) if all(letters) else None
 
 
-def _folds() -> dict[int, str | None]:
-    folds: dict[int, str | None] = dict.fromkeys(_JOINERS_AND_DIRECTIONS)
-    folds |= dict.fromkeys(range(0x300, 0x370))  # accents that no composed letter took up
-    folds |= dict.fromkeys(_SPACES, " ")
-    folds |= {ord(char): word for word, chars in _WORDS.items() for char in chars}
-    for code in _LETTERS:
-        plain = _plain_letter(chr(code))
-        if plain is not None and plain != chr(code):
-            folds[code] = plain
+def _folds() -> dict[str, str]:
+    # Among the unseen: accents that no composed letter took up.
+    folds = dict.fromkeys(map(chr, [*_JOINERS_AND_DIRECTIONS, *range(0x300, 0x370)]), "")
+    folds |= dict.fromkeys(map(chr, _SPACES), " ")
+    folds |= {char: word for word, chars in _WORDS.items() for char in chars}
+    for char in map(chr, _LETTERS):
+        plain = _plain_letter(char)
+        if plain is not None and plain != char:
+            folds[char] = plain
     return folds
 
 

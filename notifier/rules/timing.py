@@ -38,6 +38,7 @@ class SkipCode(StrEnum):
     SAME_VISIT = "same_visit"
     SUPERSEDED = "superseded"
     UNREACHABLE = "unreachable"
+    VOID = "void"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,8 @@ def due(
     at = into_window(wanted, step, window, tz, earliest=first)
     if useful_until is not None and at > useful_until:
         return Skip(SkipCode.TOO_LATE, _too_late(at, useful_until, tz), useful_until)
-    return Due(at, useful_until, _note(nominal, wanted, at, window, tz))
+    late = occasion.logged_at > nominal
+    return Due(at, useful_until, _note(nominal, wanted, at, window, tz, late=late))
 
 
 def _useful_until(step: Step, anchor: datetime, tz: ZoneInfo) -> datetime | None:
@@ -168,10 +170,14 @@ def _too_late(at: datetime, useful_until: datetime, tz: ZoneInfo) -> str:
     )
 
 
-def _note(nominal: datetime, wanted: datetime, at: datetime, window: Window, tz: ZoneInfo) -> str:
+def _note(
+    nominal: datetime, wanted: datetime, at: datetime, window: Window, tz: ZoneInfo, *, late: bool
+) -> str:
     notes = []
     if wanted != nominal:
-        notes.append(f"Logged late: it would have been due {say(nominal, tz)}.")
+        # A step may also be due before its earliest moment when it was logged at once.
+        why = "Logged late" if late else f"Not before {say(wanted, tz)}"
+        notes.append(f"{why}: it would have been due {say(nominal, tz)}.")
     if at != wanted:
         notes.append(f"Moved from {say(wanted, tz)} into the sending window {window}.")
     return " ".join(notes)

@@ -1,0 +1,198 @@
+"""Message rows as a replan wants them, and the one writer that makes them so, with their events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import exists, insert, literal, select
+from sqlalchemy.orm import Session
+
+from notifier import reach
+from notifier.models import Message, MessageEvent, Patient, Treatment
+from notifier.rules.delivery import Kind, Priority, Status
+from notifier.rules.plan import Step
+
+if TYPE_CHECKING:
+    from notifier.planning_world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """How one row ought to be."""
+
+    treatment: Treatment
+    step: Step
+    channel: str
+    status: Status
+    due_at: datetime | None
+    useful_until: datetime | None
+    code: str = ""
+    reason: str = ""
+
+
+@dataclass
+class Changes:
+    """What a replan did, in numbers, and the earliest moment at which something is now due."""
+
+    added: int = 0
+    changed: int = 0
+    next_due: datetime | None = None
+
+    def due(self, at: datetime | None) -> None:
+        if at is not None:
+            self.next_due = at if self.next_due is None else min(self.next_due, at)
+
+
+def write(
+    session: Session, world: World, desired: list[tuple[Patient, Desired]], *, now: datetime, actor: str
+) -> Changes:
+    return _Writer(session, world, now, actor).write(desired)
+
+
+class _Writer:
+    """Turns what ought to be into rows and their events."""
+
+    def __init__(self, session: Session, world: World, now: datetime, actor: str) -> None:
+        self.session, self.world, self.now, self.actor = session, world, now, actor
+        self.changes = Changes()
+        self.events: list[dict[str, Any]] = []
+        self.existing = {
+            (m.treatment_id, m.step, m.channel): m for rows in world.messages.values() for m in rows
+        }
+
+    def write(self, desired: list[tuple[Patient, Desired]]) -> Changes:
+        addresses = self._addresses(desired)
+        new: list[dict[str, Any]] = []
+        wanted: set[tuple[int | None, str | None, str]] = set()
+        for patient, row in desired:
+            key = (row.treatment.id, row.step.key, row.channel)
+            wanted.add(key)
+            values = self._values(patient, row, addresses)
+            message = self.existing.get(key)
+            if message is None:
+                new.append(values | self._birth(patient, row))
+            else:
+                self._change(message, values)
+        self._drop_the_rest(desired, wanted)
+        self._insert(new)
+        return self.changes
+
+    def _addresses(self, desired: list[tuple[Patient, Desired]]) -> dict[tuple[int, str, str], Any]:
+        wanted = {
+            (patient.clinic_id, row.channel, address)
+            for patient, row in desired
+            if row.status is Status.SCHEDULED and (address := reach.address_of(patient, row.channel))
+        }
+        return reach.addresses_of(self.session, wanted)
+
+    def _values(self, patient: Patient, row: Desired, addresses: dict[Any, Any]) -> dict[str, Any]:
+        """The columns that a replan may change."""
+        to = reach.address_of(patient, row.channel) or ""
+        address = addresses.get((patient.clinic_id, row.channel, to))
+        return {
+            "status": str(row.status),
+            "reason": row.reason,
+            "reason_code": str(row.code),
+            "due_at": row.due_at,
+            "useful_until": row.useful_until,
+            "to": to,
+            "address_id": address.id if address is not None else None,
+            "plan_version_id": row.treatment.plan_version_id,
+            "safety": row.step.safety,
+        }
+
+    def _birth(self, patient: Patient, row: Desired) -> dict[str, Any]:
+        sender = self.world.reach.sender(patient, row.channel) or next(
+            sender for (clinic, _), sender in self.world.reach.senders.items() if clinic == patient.clinic_id
+        )
+        return {
+            "clinic_id": patient.clinic_id,
+            "kind": str(Kind.PLANNED),
+            "dedup_key": f"plan:{row.treatment.id}:{row.step.key}:{row.channel}",
+            "sender_id": sender.id,
+            "priority": Priority.PLANNED,
+            "channel": row.channel,
+            "patient_id": patient.id,
+            "treatment_id": row.treatment.id,
+            "step": row.step.key,
+            "attempts": 0,
+            "created_at": self.now,
+        }
+
+    def _change(self, message: Message, values: dict[str, Any]) -> None:
+        before = message.status
+        moved = {key: value for key, value in values.items() if getattr(message, key) != value}
+        # The address row is only made for what will be sent; its absence alone is no change.
+        if not moved.keys() - {"address_id"}:
+            return
+        for key, value in moved.items():
+            setattr(message, key, value)
+        self.changes.changed += 1
+        self.changes.due(message.due_at)
+        if moved.keys() & {"status", "due_at", "to", "reason"}:
+            self._event(message, before, values["reason"])
+
+    def _drop_the_rest(
+        self, desired: list[tuple[Patient, Desired]], wanted: set[tuple[int | None, str | None, str]]
+    ) -> None:
+        """A step that now goes by another channel, or is no longer in the plan."""
+        steps = {(row.treatment.id, row.step.key): row for _, row in desired}
+        for (treatment_id, step, channel), message in self.existing.items():
+            waits = message.status in (Status.SCHEDULED, Status.HELD) and not message.attempts
+            if (treatment_id, step, channel) in wanted or not waits:
+                continue
+            instead = steps.get((treatment_id or 0, step or ""))
+            plan = self.world.plan(self.world.treatment_of[treatment_id or 0])
+            if instead is not None:
+                reason = f"It goes by {'SMS' if instead.channel == 'sms' else 'e-mail'} instead."
+            elif plan.step(step or "") is None:
+                reason = "The step is no longer part of the plan."
+            else:
+                continue
+            before = message.status
+            message.status, message.reason, message.reason_code = Status.CANCELLED, reason, "replanned"
+            message.due_at = None
+            self.changes.changed += 1
+            self._event(message, before, reason)
+
+    def _event(self, message: Message, before: str, reason: str) -> None:
+        self.events.append(
+            {
+                "message_id": message.id,
+                "at": self.now,
+                "from_status": before,
+                "to_status": message.status,
+                "reason": reason,
+                "actor": self.actor,
+            }
+        )
+
+    def _insert(self, new: list[dict[str, Any]]) -> None:
+        if self.events:
+            self.session.execute(insert(MessageEvent), self.events)
+        if not new:
+            return
+        self.session.execute(insert(Message), new)
+        self.changes.added += len(new)
+        for row in new:
+            self.changes.due(row["due_at"])
+        treatments = {row["treatment_id"] for row in new}
+        born = select(
+            Message.id,
+            literal(self.now, MessageEvent.at.type),
+            literal(""),
+            Message.status,
+            Message.reason,
+            literal(self.actor),
+        ).where(
+            Message.treatment_id.in_(treatments),
+            Message.attempts == 0,
+            ~exists().where(MessageEvent.message_id == Message.id),
+        )
+        self.session.execute(
+            insert(MessageEvent).from_select(
+                ["message_id", "at", "from_status", "to_status", "reason", "actor"], born
+            )
+        )

@@ -1,0 +1,116 @@
+"""Whether a patient may be written to on a channel, and if not, why. Asked when planning and sending."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from notifier import consent
+from notifier.db import insert_missing
+from notifier.models import Address, Patient, Sender, Suppression
+from notifier.rules import recipients
+from notifier.rules.plan import CHANNELS
+
+_CALLED = {"sms": "SMS", "email": "e-mail"}
+
+
+def address_of(patient: Patient, channel: str) -> str | None:
+    return patient.phone if channel == "sms" else patient.email
+
+
+def preferred_order(patient: Patient) -> tuple[str, ...]:
+    return (
+        patient.preferred_channel,
+        *(channel for channel in CHANNELS if channel != patient.preferred_channel),
+    )
+
+
+@lru_cache(maxsize=50_000)
+def _can_text(phone: str) -> bool:
+    return recipients.can_text(phone)
+
+
+@dataclass
+class Reach:
+    """What is known about some patients' ways to be reached, looked up for all of them at once."""
+
+    senders: dict[tuple[int, str], Sender] = field(default_factory=dict)  # clinic, channel
+    consents: dict[consent.Key, consent.Standing] = field(default_factory=dict)
+    suppressions: dict[tuple[int, str], Suppression] = field(default_factory=dict)  # sender, address
+
+    def sender(self, patient: Patient, channel: str) -> Sender | None:
+        return self.senders.get((patient.clinic_id, channel))
+
+    def obstacle(self, patient: Patient, channel: str) -> str | None:
+        """None: the patient may be written to. Else why not, in a sentence for the desk."""
+        sender, address = self.sender(patient, channel), address_of(patient, channel)
+        called = _CALLED[channel]
+        if patient.erased_at is not None:
+            return "The patient's data were erased."
+        if address is None:
+            return "No phone number is on record." if channel == "sms" else "No e-mail address is on record."
+        if sender is None:
+            return f"The clinic has no sender for {called}."
+        if problem := patient.phone_problem if channel == "sms" else patient.email_problem:
+            return problem
+        if channel == "sms" and not _can_text(address):
+            return "The number is a landline, which cannot receive SMS."
+        if (sender.id, address) in self.suppressions:
+            since = self.suppressions[sender.id, address].since
+            return f"This {'number' if channel == 'sms' else 'address'} opted out on {since:%Y-%m-%d}."
+        return self._consent_missing(patient, channel)
+
+    def _consent_missing(self, patient: Patient, channel: str) -> str | None:
+        standing = self.consents.get((patient.id, channel))
+        if standing is None:
+            return f"No consent to {_CALLED[channel]} is on record."
+        if not standing.granted:
+            return f"Consent to {_CALLED[channel]} was withdrawn on {standing.at:%Y-%m-%d}."
+        return None
+
+
+def load(session: Session, patients: Collection[Patient]) -> Reach:
+    clinic_ids = {patient.clinic_id for patient in patients}
+    senders = session.scalars(
+        select(Sender).where(Sender.clinic_id.in_(clinic_ids), Sender.active).order_by(Sender.id.desc())
+    )
+    by_channel = {(sender.clinic_id, sender.channel): sender for sender in senders}
+    addresses = {address for p in patients for address in (p.phone, p.email) if address}
+    suppressions = session.scalars(
+        select(Suppression).where(
+            Suppression.clinic_id.in_(clinic_ids),
+            Suppression.address.in_(addresses),
+            Suppression.lifted_at.is_(None),
+        )
+    )
+    return Reach(
+        senders=by_channel,
+        consents=consent.standings(session, [patient.id for patient in patients]),
+        suppressions={(s.sender_id, s.address): s for s in suppressions},
+    )
+
+
+def addresses_of(
+    session: Session, wanted: Collection[tuple[int, str, str]]
+) -> dict[tuple[int, str, str], Address]:
+    """The address rows for (clinic, channel, address), made where they do not exist yet."""
+    found: dict[tuple[int, str, str], Address] = {}
+    if wanted:
+        rows = session.scalars(
+            select(Address).where(
+                Address.clinic_id.in_({clinic for clinic, _, _ in wanted}),
+                Address.address.in_({address for _, _, address in wanted}),
+            )
+        )
+        found = {(row.clinic_id, row.channel, row.address): row for row in rows}
+    missing = [key for key in wanted if key not in found]
+    if not missing:
+        return found
+    # Somebody else may be adding the same one at this moment; then theirs is as good.
+    values = [dict(zip(("clinic_id", "channel", "address"), key, strict=True)) for key in missing]
+    session.execute(insert_missing(session, Address), values)
+    return addresses_of(session, wanted)
