@@ -157,7 +157,8 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         except ValidationError as refused:
             problems += [in_words(_SECTIONS, section, error, sources.found) for error in refused.errors()]
     settings = Settings(**valid)
-    problems += [words for about, words in _disagreements(settings) if about <= valid.keys()]
+    judged = valid.keys() - sources.incomplete
+    problems += [words for about, words in _disagreements(settings) if about <= judged]
     if problems:
         raise ConfigError("\n".join(problems))
     return _anchored(settings, sources.folder)
@@ -181,17 +182,18 @@ def _disagreements(s: Settings) -> Iterator[tuple[set[str], str]]:
     """What is wrong between settings that are each right, with the sections that it is judged from."""
     for words in _sms_disagreements(s.sms):
         yield {"sms"}, words
-    for words in _mail_disagreements(s.email, s.inbound_mail):
-        yield {"email", "inbound_mail"}, words
+    for words in _email_disagreements(s.email):
+        yield {"email"}, words
+    if s.inbound_mail.host and not (s.inbound_mail.username and s.inbound_mail.password):
+        words = "inbound_mail.host needs inbound_mail.username and inbound_mail.password; write both."
+        yield {"inbound_mail"}, words
     for words in _delivery_disagreements(s.delivery):
         yield {"delivery"}, words
     for number, contact in enumerate(s.alerts.contacts, 1):
         if not (contact.phone or contact.email):
             yield {"alerts"}, f"alerts.contacts, item {number}, cannot be reached; write a phone or an email."
     if s.sms.receive == "webhook" and not s.web.base_url:
-        words = (
-            'sms.receive is "webhook", which needs the public address in web.base_url; write it, or "poll".'
-        )
+        words = 'sms.receive is "webhook", which needs a public web.base_url; write that, or "poll" here.'
         yield {"sms", "web"}, words
     for words in _lease_disagreements(s):
         yield {"delivery", "sms", "email"}, words
@@ -210,15 +212,13 @@ def _sms_disagreements(sms: SmsSettings) -> Iterator[str]:
         yield 'sms.account_sid does not begin with "AC"; copy the Account SID, not an API key, from Twilio.'
 
 
-def _mail_disagreements(email: EmailSettings, mailbox: InboundMailSettings) -> Iterator[str]:
+def _email_disagreements(email: EmailSettings) -> Iterator[str]:
     if email.host and not email.from_address:
         yield "email.host needs email.from_address; write the address that patients see."
     if email.username and not email.password:
         yield "email.username needs email.password; write it, or name its file in email.password_file."
     if email.password and not email.username:
         yield "email.password needs email.username; write the name that signs in to the mail server."
-    if mailbox.host and not (mailbox.username and mailbox.password):
-        yield "inbound_mail.host needs inbound_mail.username and inbound_mail.password; write both."
 
 
 def _delivery_disagreements(delivery: DeliverySettings) -> Iterator[str]:

@@ -32,6 +32,7 @@ class Sources:
     folder: Path  # what relative paths start from
     found: dict[Name, Found] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    incomplete: set[str] = field(default_factory=set)  # sections that miss what they were meant to hold
 
     def values(self, section: str) -> dict[str, object]:
         return {key: found.value for (its, key), found in self.found.items() if its == section}
@@ -161,6 +162,7 @@ def _read_secret_files(sources: Sources, known: Known) -> None:
             sources.found[name] = Found(_secret_in(place.value, sources.folder), place.origin)
         except ValueError as error:
             sources.problems.append(f"{'.'.join(_file_form(name))} in {place.origin}: {error}")
+            sources.incomplete.add(name[0])
 
 
 def _secret_in(value: object, folder: Path) -> str:

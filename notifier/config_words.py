@@ -61,7 +61,9 @@ def _nearest(models: Models, section: str, loc: tuple[int | str, ...]) -> str:
     prefix = f"{section}." if len(loc) == 1 else ""
     elsewhere = [f"{name}.{key}" for name, model in models.items() if key in model.model_fields]
     near = [prefix + name for name in difflib.get_close_matches(key, known, n=1)] or elsewhere
-    return f"did you mean {near[0]}?" if near else f"there are {', '.join(prefix + name for name in known)}."
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"there are {', '.join(prefix + name for name in known)}."
 
 
 def _shown(value: object, secret: bool) -> str:
@@ -81,11 +83,9 @@ def _refusal(error: ErrorDetails) -> str:
         case "literal_error":
             choices = context["expected"].replace("'", '"')
             return f"is not possible; write {choices}."
-        case "greater_than_equal" | "less_than_equal":
-            return (
-                f"is out of range; write {context['ge']} or more."
-                if "ge" in context
-                else (f"is out of range; write {context['le']} or less.")
-            )
+        case "greater_than_equal":
+            return f"is out of range; write {context['ge']} or more."
+        case "less_than_equal":
+            return f"is out of range; write {context['le']} or less."
         case kind:
             return _REFUSALS.get(kind) or f"is not accepted: {error['msg']}."

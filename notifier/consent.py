@@ -32,6 +32,20 @@ def standings(session: Session, patient_ids: Iterable[int]) -> dict[Key, Standin
     return {(patient_id, channel): Standing(granted, at) for patient_id, channel, granted, at in rows}
 
 
+Line = tuple[int, str, bool, datetime]  # patient id, channel, granted, at
+
+
+def lines(session: Session, patient_ids: Iterable[int]) -> set[Line]:
+    """What stands in the ledgers of these patients, so that the very same line is not added again."""
+    entry = ConsentEntry
+    rows = session.execute(
+        select(entry.patient_id, entry.channel, entry.granted, entry.at).where(
+            entry.patient_id.in_(list(patient_ids))
+        )
+    )
+    return set(rows.tuples())
+
+
 def record(
     session: Session,
     patient: Patient,
@@ -43,19 +57,19 @@ def record(
     method: str,
     wording: str,
     actor: str,
+    known: set[Line] | None = None,
 ) -> bool:
     """Add a line to the ledger, unless the very same one stands there already (a file imported again).
 
-    Returns whether a line was added. Planned messages follow by `planning.replan`.
+    `known` is what `lines` found for this patient, kept up to date here. Returns whether a line was added.
+    Planned messages follow by `planning.replan`.
     """
-    same = select(ConsentEntry.id).where(
-        ConsentEntry.patient_id == patient.id,
-        ConsentEntry.channel == channel,
-        ConsentEntry.granted == granted,
-        ConsentEntry.at == at,
-    )
-    if session.scalar(same.limit(1)) is not None:
+    if known is None:
+        known = lines(session, [patient.id])
+    line = (patient.id, channel, granted, at)
+    if line in known:
         return False
+    known.add(line)
     session.add(
         ConsentEntry(
             clinic_id=patient.clinic_id,

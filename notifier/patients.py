@@ -75,7 +75,8 @@ class PatientBook:
         self._session, self._clinic = session, clinic
         self._by_record: dict[str, Patient] = {}
         self._by_name: dict[str, list[Patient]] = defaultdict(list)
-        for patient in self._look_up(list(entries)):
+        self.known = self._look_up(list(entries))
+        for patient in self.known:
             self._keep(patient)
 
     def _look_up(self, entries: list[PatientEntry]) -> list[Patient]:

@@ -111,7 +111,8 @@ def _written(value: Value, language: str) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value if value.isprintable() and "  " not in value else _one_line(_UNSENDABLE.sub("", value))
+        as_it_is = value.isprintable() and "  " not in value
+        return value.strip() if as_it_is else _one_line(_UNSENDABLE.sub("", value))
     if isinstance(value, datetime):
         raise TypeError("give the patient's local date or time, not an instant")
     return short_date(value, language) if isinstance(value, date) else short_time(value, language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -97,7 +98,7 @@ class _Desk:
         usable = [entry for entry in self.cleaned.values() if isinstance(entry, PatientEntry)]
         self.book = PatientBook(session, clinic, usable)
         self.by_key = self._known_keys(entries)
-        self.of_patient: dict[Patient, list[Treatment]] = {}
+        self.of_patient = self._known_treatments()
         self.recorded: list[tuple[Entry, Treatment]] = []
         self.touched: dict[Patient, None] = {}
 
@@ -144,7 +145,7 @@ class _Desk:
         return version
 
     def _twin(self, entry: Entry, version: PlanVersion, patient: Patient) -> Treatment | None:
-        for treatment in self._treatments_of(patient):
+        for treatment in self.of_patient[patient]:
             same_plan = treatment.plan_id == version.plan_id and treatment.voided_at is None
             # Two different numbers from the booking system are two treatments, however close.
             differ = bool(
@@ -154,13 +155,13 @@ class _Desk:
                 return treatment
         return None
 
-    def _treatments_of(self, patient: Patient) -> list[Treatment]:
-        if patient not in self.of_patient:
-            rows: list[Treatment] = []
-            if patient.id is not None:
-                rows = list(self.session.scalars(select(Treatment).where(Treatment.patient_id == patient.id)))
-            self.of_patient[patient] = rows
-        return self.of_patient[patient]
+    def _known_treatments(self) -> dict[Patient, list[Treatment]]:
+        patients = {patient.id: patient for patient in self.book.known}
+        found: dict[Patient, list[Treatment]] = defaultdict(list)
+        if patients:
+            for row in self.session.scalars(select(Treatment).where(Treatment.patient_id.in_(patients))):
+                found[patients[row.patient_id]].append(row)
+        return found
 
     def _add(self, entry: Entry, version: PlanVersion, patient: Patient) -> Treatment:
         treatment = Treatment(
@@ -179,7 +180,7 @@ class _Desk:
             logged_by=self.actor,
         )
         self.session.add(treatment)
-        self._treatments_of(patient).append(treatment)
+        self.of_patient[patient].append(treatment)
         self.recorded.append((entry, treatment))
         for name in ("external_id", "idempotency_key"):
             if key := getattr(entry, name):
@@ -189,6 +190,7 @@ class _Desk:
     def finish(self) -> Changes:
         """Write consents, messages, events and the audit trail for all that was taken."""
         self.session.flush()
+        known = consent.lines(self.session, {treatment.patient_id for _, treatment in self.recorded})
         for entry, treatment in self.recorded:
             for given in entry.consents:
                 consent.record(
@@ -201,6 +203,7 @@ class _Desk:
                     method=given.method,
                     wording=given.wording,
                     actor=self.actor,
+                    known=known,
                 )
             _note(self.session, treatment, self.now, self.actor, "treatment.logged", source=entry.source)
         return replan(self.session, list(self.touched), now=self.now, actor=self.actor)

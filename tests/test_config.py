@@ -169,8 +169,10 @@ def test_a_secret_given_twice_in_one_place_is_refused(write: Write, tmp_path: Pa
     (tmp_path / "key").write_text("k")
     words = refusal(write('[web]\nsecret_key = "a"\nsecret_key_file = "key"'))
     assert words == "web.secret_key and web.secret_key_file in config.toml are both given; keep one of them."
-    assert "in the environment are both given" in refusal(
-        None, NOTIFIER_WEB__SECRET_KEY="a", NOTIFIER_WEB__SECRET_KEY_FILE="key"
+    environment = {"NOTIFIER_WEB__SECRET_KEY": "a", "NOTIFIER_WEB__SECRET_KEY_FILE": "not-there"}
+    words = refusal(None, **environment)
+    assert (
+        words == "web.secret_key and web.secret_key_file in the environment are both given; keep one of them."
     )
 
 
@@ -199,6 +201,12 @@ def test_a_secret_file_that_cannot_be_used_is_named_with_its_reason(write: Write
     assert f"inbound_mail.password_file in config.toml: {tmp_path}/binary is not text;" in words
     assert "sms.auth_token_file in config.toml: this is not text; put the file's name" in words
     assert f"database.url_file in config.toml: {tmp_path} cannot be read (Is a directory" in words
+
+
+def test_a_secret_file_that_cannot_be_used_is_not_also_called_missing(write: Write) -> None:
+    words = refusal(write('[sms]\naccount_sid = "AC1"\nfrom_number = "72345"\nauth_token_file = "gone"'))
+    assert words.startswith("sms.auth_token_file in config.toml:")
+    assert "\n" not in words
 
 
 def test_only_secrets_may_stand_in_a_file(write: Write) -> None:
@@ -307,7 +315,10 @@ POSITIVE = 'must be longer than nothing; write it like "10s", "5m" or "2h".'
         ("[zzz]", "zzz in config.toml is not a section; there are database, web, delivery,"),
         ("sms = 3", "sms in config.toml is not a section; write [sms] above its settings."),
         ("[sms]\ntime_out = '1s'", "sms.time_out in config.toml is not a setting; did you mean sms.timeout?"),
-        ("[sms]\nhost = 'h'", "sms.host in config.toml is not a setting; did you mean email.host?"),
+        (
+            "[sms]\nhost = 'h'",
+            "sms.host in config.toml is not a setting; did you mean web.host or email.host or inbound_mail",
+        ),
         (
             "[retention]\nzzzzzz = 1",
             "is not a setting; there are retention.words, retention.replies, retention.audit.",
@@ -339,7 +350,7 @@ def test_what_is_wrong_is_said_with_its_name_and_what_to_write(toml: str, words:
         ),
         (
             '[sms]\nreceive = "webhook"',
-            'sms.receive is "webhook", which needs the public address in web.base_url;',
+            'sms.receive is "webhook", which needs a public web.base_url;',
         ),
         ('[email]\nhost = "mail.example.com"', "email.host needs email.from_address;"),
         ('[email]\nusername = "desk"', "email.username needs email.password;"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from notifier.channels.deadline import Deadline, Watchdog
-from notifier.channels.smtp_errors import Step, failed
+from notifier.channels.smtp_errors import Step, failed, readable
 from notifier.channels.smtp_mime import Mail, compose
 from notifier.channels.smtp_pool import Connection, Pool
 from notifier.envelope import Accepted, OutboundMessage
@@ -32,13 +32,20 @@ class SmtpEmail:
     provider = "smtp"
 
     def __init__(
-        self, settings: EmailSettings, *, threads: int = 8, tls: ssl.SSLContext | None = None
+        self,
+        settings: EmailSettings,
+        *,
+        threads: int = 8,
+        tls: ssl.SSLContext | None = None,
+        ask_after: float = 30.0,
     ) -> None:
+        """`ask_after`: seconds of idleness after which the server may have hung up, so it is asked first."""
         self._settings = settings
         self._seconds = settings.timeout.total_seconds()
         self._watchdog = Watchdog()
         # The default context trusts the system's store and SSL_CERT_FILE.
-        self._pool = Pool(settings, threads=threads, tls=tls or ssl.create_default_context())
+        tls = tls or ssl.create_default_context()
+        self._pool = Pool(settings, threads=threads, tls=tls, ask_after=ask_after)
 
     def send(self, message: OutboundMessage) -> Accepted:
         mail = compose(message, self._settings)
@@ -46,12 +53,12 @@ class SmtpEmail:
         with self._watchdog.limit(self._seconds) as deadline:
             try:
                 with self._pool.place(deadline):
-                    self._deliver(mail, deadline, progress)
+                    note = self._deliver(mail, deadline, progress)
             except Exception as failure:
                 # A refusal goes without its cause, because the server's words may hold the patient's address.
                 refusal = isinstance(failure, smtplib.SMTPResponseException)
                 raise failed(failure, progress.step, deadline) from (None if refusal else failure)
-        return Accepted(provider_id=mail.message_id, status=Status.SENT, provider=self.provider)
+        return Accepted(mail.message_id, Status.SENT, self.provider, note)
 
     def check(self) -> None:
         """Connects and signs in without sending a mail; raises ChannelError when that fails."""
@@ -72,13 +79,16 @@ class SmtpEmail:
             self._pool.close(deadline)
         self._watchdog.close()
 
-    def _deliver(self, mail: Mail, deadline: Deadline, progress: _Progress) -> None:
-        """A connection that the server dropped while it was idle is replaced: nothing was sent over it."""
+    def _deliver(self, mail: Mail, deadline: Deadline, progress: _Progress) -> str:
+        """What the server said at the end.
+
+        A connection that the server dropped while it was idle is replaced: nothing was sent over it.
+        """
         while True:
             progress.step = Step.CONNECT
             connection = self._pool.take(deadline)
             try:
-                _converse(connection, mail, progress)
+                note = _converse(connection, mail, progress)
             except Exception as failure:
                 again = connection.reused and progress.step is Step.SENDER and _dropped(failure)
                 self._after_failure(connection, failure)
@@ -86,7 +96,7 @@ class SmtpEmail:
                     raise
             else:
                 self._pool.give_back(connection)
-                return
+                return note
 
     def _after_failure(self, connection: Connection, failure: Exception) -> None:
         """A refused message leaves the connection good for the next one; anything else ends it."""
@@ -98,7 +108,7 @@ class SmtpEmail:
         connection.close()
 
 
-def _converse(connection: Connection, mail: Mail, progress: _Progress) -> None:
+def _converse(connection: Connection, mail: Mail, progress: _Progress) -> str:
     options = _options(connection, mail)
     progress.step = Step.SENDER
     _expect(250, connection.mail(mail.sender.text, options))
@@ -109,7 +119,7 @@ def _converse(connection: Connection, mail: Mail, progress: _Progress) -> None:
     # When this fails the final dot did not leave, for it is the last of what is sent.
     connection.send(re.sub(rb"(?m)^\.", b"..", mail.data) + b".\r\n")
     progress.step = Step.ANSWER
-    _expect(250, connection.getreply())
+    return readable(_expect(250, connection.getreply()))
 
 
 def _options(connection: Connection, mail: Mail) -> tuple[str, ...]:
@@ -128,11 +138,12 @@ def _options(connection: Connection, mail: Mail) -> tuple[str, ...]:
     )
 
 
-def _expect(wanted: int, reply: tuple[int, bytes]) -> None:
+def _expect(wanted: int, reply: tuple[int, bytes]) -> bytes:
     """Replies are told apart by their hundreds: 251 for a forwarded recipient is as good as 250."""
-    code, said = reply
+    code, words = reply
     if code // 100 != wanted // 100:
-        raise smtplib.SMTPResponseException(code, said)
+        raise smtplib.SMTPResponseException(code, words)
+    return words
 
 
 def _refused(failure: Exception) -> bool:

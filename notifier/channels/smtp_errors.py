@@ -35,7 +35,7 @@ def failed(failure: Exception, step: Step, deadline: Deadline) -> ChannelError:
     if isinstance(failure, ChannelError):
         return failure
     if isinstance(failure, smtplib.SMTPResponseException):
-        return _answered(failure.smtp_code, _said(failure.smtp_error), step)
+        return _answered(failure.smtp_code, readable(failure.smtp_error), step)
     if step is Step.CONNECT:
         return _not_connected(failure, deadline)
     late = f"did not answer within {deadline.seconds:g} s" if deadline.passed else "hung up"
@@ -48,7 +48,7 @@ def failed(failure: Exception, step: Step, deadline: Deadline) -> ChannelError:
 
 def _answered(code: int, said: str, step: Step) -> ChannelError:
     found, words = _meaning(code, said, step)
-    return ChannelError(found, f"{words} ({code} {said})" if said else f"{words} ({code})", code=str(code))
+    return ChannelError(found, f"{words} ({f'{code} {said}'.strip()}).", code=str(code))
 
 
 def _meaning(code: int, said: str, step: Step) -> tuple[ErrorClass, str]:
@@ -93,7 +93,7 @@ def _reason(failure: Exception) -> str:
     return str(failure).rstrip(".") or type(failure).__name__
 
 
-def _said(reply: bytes | str) -> str:
+def readable(reply: bytes | str) -> str:
     """Servers repeat the patient's address, and reasons end up in logs."""
     text = reply.decode("utf-8", errors="replace") if isinstance(reply, bytes) else reply
     plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())[:300]

@@ -1,7 +1,7 @@
 """An OutboundMessage as the bytes of an e-mail, and the addresses of its envelope.
 
-The lines are put together here and their values by the standard library: that costs a tenth of an EmailMessage,
-which would be half of a send over an open connection. No value can begin a line of its own.
+The lines are put together here and their values by the standard library. An EmailMessage costs more than ten
+times as much, about half of a send over an open connection. No value can begin a line of its own.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ from notifier.channels.deadline import Deadline, DeadlinePassed, connect
 if TYPE_CHECKING:
     from notifier.config import EmailSettings
 
-_ASK_AFTER = 30.0  # seconds of idleness after which the server may have hung up
 _ASK_FOR = 5.0
 _TOO_OLD = 300.0  # RFC 5321 lets a server hang up then, and firewalls forget connections without a word
 
@@ -49,13 +48,13 @@ class Connection(smtplib.SMTP):
         """Makes it ready for the next mail."""
         self.reused, self._idle_since = True, time.monotonic()
 
-    def wakes(self, deadline: Deadline) -> bool:
+    def wakes(self, deadline: Deadline, ask_after: float) -> bool:
         """Whether it may be used again; asks the server only when it was idle for long."""
         idle = time.monotonic() - self._idle_since
         if self.sock is None or idle > _TOO_OLD:
             return False
         deadline.watch(self.sock)
-        if idle < _ASK_AFTER:
+        if idle < ask_after:
             return True
         self.sock.settimeout(min(_ASK_FOR, deadline.remaining()))
         try:
@@ -69,8 +68,10 @@ class Connection(smtplib.SMTP):
 class Pool:
     """At most `threads` connections; the one used last is used next, so that few stay open."""
 
-    def __init__(self, settings: EmailSettings, *, threads: int, tls: ssl.SSLContext) -> None:
-        self._settings, self._tls = settings, tls
+    def __init__(
+        self, settings: EmailSettings, *, threads: int, tls: ssl.SSLContext, ask_after: float
+    ) -> None:
+        self._settings, self._tls, self._ask_after = settings, tls, ask_after
         self._places = threading.BoundedSemaphore(threads)
         self._idle: list[Connection] = []
 
@@ -89,7 +90,7 @@ class Pool:
                 connection = self._idle.pop()
             except IndexError:
                 return self.open(deadline)
-            if connection.wakes(deadline):
+            if connection.wakes(deadline, self._ask_after):
                 return connection
             connection.close()
 

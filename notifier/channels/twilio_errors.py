@@ -66,7 +66,7 @@ def _by_status(status: int, code: object, words: str) -> tuple[ErrorClass, str]:
     if status >= 500:
         return ErrorClass.AMBIGUOUS, f"Twilio has a fault of its own (HTTP {status}), {_MAY_HAVE}."
     if status in (401, 403):
-        return ErrorClass.CONFIGURATION, f"{MEANINGS[20003]} (HTTP {status})" if code is None else words
+        return ErrorClass.CONFIGURATION, f"{MEANINGS[20003][:-1]} (HTTP {status})." if code is None else words
     if status < 400 or (status == 404 and code is None):
         wrong = _not_twilio(status)
         return wrong.error_class, str(wrong)

@@ -86,7 +86,7 @@ def meaning(code: str | int | None, said: str = "") -> str:
     """The code in words for the clinic; for one we do not know, what Twilio said and where it explains it."""
     known = MEANINGS.get(_number(code))
     if known:
-        return f"{known} (Twilio error {code})"
+        return f"{known[:-1]} (Twilio error {code})."
     if not _number(code):
         return f"Twilio refused the message{_quoted(said)} without giving a reason that we know."
     return (

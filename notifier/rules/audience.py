@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 Score = int | None
 SCORES: tuple[Score, ...] = (None, *range(11))  # None: the patient has not answered
@@ -38,7 +39,7 @@ class Audience:
 
     def scores(self, facts: Facts) -> frozenset[Score]:
         """The scores with which this audience matches: none (never), ALWAYS, or something between."""
-        return frozenset(score for score in SCORES if self.matches(facts, score))
+        return _scores(self, facts)
 
     def matches(self, facts: Facts, score: Score) -> bool:
         return any(
@@ -49,6 +50,11 @@ class Audience:
     def asks_about(self, word: str) -> bool:
         """Whether the answer may depend on this word: `first`, `score`, `areas` or `next_visit_booked`."""
         return any(atom.startswith(word) for conditions in self.alternatives for atom, _ in conditions)
+
+
+@lru_cache(maxsize=4096)
+def _scores(audience: Audience, facts: Facts) -> frozenset[Score]:
+    return frozenset(score for score in SCORES if audience.matches(facts, score))
 
 
 def _holds(word: str, facts: Facts, score: Score) -> bool:

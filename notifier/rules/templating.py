@@ -124,7 +124,9 @@ def _check_blocks(tree: nodes.Template) -> None:
         raise _Refused("There is no block here: write {% block sms %} … {% endblock %}.", 1)
     for one, other in (("subject", "email"), ("email", "subject")):
         if one in found and other not in found:
-            raise _Refused(f"There is a {one} block but no {other} block; an e-mail needs both.", found[one])
+            raise _Refused(
+                f"The {one} block has no {other} block beside it; an e-mail needs both.", found[one]
+            )
 
 
 def _known_block(block: nodes.Block) -> int:

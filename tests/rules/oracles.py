@@ -1,8 +1,8 @@
 """Two other libraries' word on when a message is due, worked out in another way than `rules/timing.py` does.
 
 The rules compute each opening and close from the calendar; here somebody watches the clock, a quarter of an
-hour at a time, until the window is open. So edges of windows and offsets of zones have to be quarters of hours,
-and no edge may lie where the clocks change.
+hour at a time, until the window is open. So edges of windows and offsets of zones have to be quarters of
+hours, and no edge may lie where the clocks change.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _watch(due: datetime, floor: datetime, case: Case, clock: Clock) -> datetime
             back -= QUARTER
         if back >= floor:
             return back
-    on = last_quarter
+    on = last_quarter + QUARTER
     while shut(on):
         on += QUARTER
     return on
@@ -175,7 +175,7 @@ _CLOCK_TIMES = [None, None, time(9), time(10), time(18), time(7, 30), time(21, 1
 
 
 def cases(name: str, count: int, seed: int) -> list[Case]:
-    """Drawn by a fixed seed; two in three are made to fall due near a change of the clocks, where there is one."""
+    """Drawn by a fixed seed; two in three fall due near a change of the clocks, where the zone has any."""
     chance = random.Random(f"{name} {seed}")
     changes = _changes(DateutilClock(name))
     return [_case(name, chance, changes) for _ in range(count)]

@@ -1,0 +1,374 @@
+"""Twilio's Messages resource on this machine: what it accepts, refuses and keeps, and every way it can fail.
+
+with TwilioServer() as twilio:
+    twilio.next(Fault.accept_then_hang())
+    ...  # point sms.api_base_url at twilio.url
+    assert twilio.messages[0]["body"] == "…"
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import ssl
+import threading
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Literal, Self
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from tests.servers.sockets import Tracked
+
+ACCOUNT = "AC" + "0123456789abcdef" * 2
+TOKEN = "a-token-for-tests"
+SERVICE = "MG" + "0123456789abcdef" * 2
+
+# From the official description of the API: the form of CreateMessage in twilio/twilio-oai,
+# spec/json/twilio_api_v2010.json at 00c8d368.
+CREATE_PARAMETERS = frozenset(
+    {
+        *("To", "From", "MessagingServiceSid", "Body", "MediaUrl", "ContentSid", "ContentVariables"),
+        *("StatusCallback", "ApplicationSid", "ValidityPeriod", "MaxPrice", "ProvideFeedback", "Attempt"),
+        *("ForceDelivery", "ContentRetention", "AddressRetention", "SmartEncoded", "PersistentAction"),
+        *("ShortenUrls", "ScheduleType", "SendAt", "SendAsMms", "RiskCheck"),
+    }
+)
+
+Form = dict[str, str]
+Message = dict[str, Any]
+Operation = Literal["create", "list", "fetch", "account"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How one request goes wrong. `accept`: the message is taken first, as when only the answer is lost."""
+
+    accept: bool = False
+    ending: Literal["answer", "hang", "cut"] = "answer"
+    status: int | None = None
+    body: bytes | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    dribble: Literal["", "head", "body"] = ""
+    pause: float = 0.05
+
+    @classmethod
+    def accept_then_hang(cls) -> Fault:
+        return cls(accept=True, ending="hang")
+
+    @classmethod
+    def accept_then_cut(cls) -> Fault:
+        return cls(accept=True, ending="cut")
+
+    @classmethod
+    def accept_then_error(cls, status: int = 500) -> Fault:
+        return cls(accept=True, status=status, body=b"<h1>Internal Server Error</h1>")
+
+    @classmethod
+    def cut(cls) -> Fault:
+        return cls(ending="cut")
+
+    @classmethod
+    def refuse(cls, code: int, status: int = 400, said: str = "No.") -> Fault:
+        return cls(status=status, body=_problem(code, status, said))
+
+    @classmethod
+    def too_many(cls, retry_after: str | None = None) -> Fault:
+        headers = {"Retry-After": retry_after} if retry_after else {}
+        return cls(status=429, body=_problem(20429, 429, "Too Many Requests"), headers=headers)
+
+    @classmethod
+    def slow(cls, seconds: float) -> Fault:
+        return cls(accept=True, delay=seconds)
+
+    @classmethod
+    def trickle(cls, part: Literal["head", "body"], pause: float = 0.05) -> Fault:
+        return cls(accept=True, dribble=part, pause=pause)
+
+    @classmethod
+    def garbage(cls, body: bytes = b"<html>hello</html>", status: int = 201) -> Fault:
+        return cls(accept=True, status=status, body=body)
+
+
+class TwilioServer:
+    """In a thread, from `with` to the end of it. `url` goes into sms.api_base_url.
+
+    `choose` may pick a fault for a form at random or by rule; `next` comes first, then `for_number`.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: str = ACCOUNT,
+        token: str = TOKEN,
+        tls: ssl.SSLContext | None = None,
+        prefix: str = "",
+    ) -> None:
+        self.account, self.token, self.prefix = account, token, prefix
+        self.account_status = "active"
+        self.messages: list[Message] = []
+        self.forms: list[Form] = []
+        self.choose: Callable[[Form], Fault | None] = lambda form: None
+        self.lock = threading.Lock()
+        self._faults: dict[Operation, deque[Fault]] = defaultdict(deque)
+        self._by_number: dict[str, Fault] = {}
+        self._tls = tls
+
+    @property
+    def connections(self) -> int:
+        """How many were accepted so far."""
+        return self._server.accepted
+
+    def next(self, *faults: Fault, on: Operation = "create") -> None:
+        self._faults[on].extend(faults)
+
+    def for_number(self, to: str, fault: Fault | None) -> None:
+        """Every message to this number, until called again with None."""
+        if fault is None:
+            self._by_number.pop(to, None)
+        else:
+            self._by_number[to] = fault
+
+    def advance(self, sid: str, status: str, *, error_code: int | None = None) -> None:
+        """What happens to a message later: it is sent, delivered, fails."""
+        with self.lock:
+            message = next(message for message in self.messages if message["sid"] == sid)
+            message.update(status=status, error_code=error_code, date_updated=_now())
+            if message["date_sent"] is None:
+                message["date_sent"] = _now()
+
+    def fault(self, operation: Operation, form: Form) -> Fault | None:
+        with self.lock:
+            if self._faults[operation]:
+                return self._faults[operation].popleft()
+        if operation != "create":
+            return None
+        return self._by_number.get(form.get("To", "")) or self.choose(form)
+
+    def take(self, form: Form) -> Message:
+        message = _resource(self.account, form)
+        with self.lock:
+            self.messages.append(message)
+        return message
+
+    def __enter__(self) -> Self:
+        self._server = Tracked(("127.0.0.1", 0), _Handler)
+        self._server.twilio = self
+        if self._tls:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
+        scheme = "https" if self._tls else "http"
+        self.url = f"{scheme}://localhost:{self._server.server_port}{self.prefix}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="twilio-server")
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop()
+        self._thread.join()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    server: Tracked
+
+    def do_POST(self) -> None:
+        self._answer_to(self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode())
+
+    def do_GET(self) -> None:
+        self._answer_to(urlsplit(self.path).query)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Silence."""
+
+    @property
+    def _twilio(self) -> TwilioServer:
+        twilio: TwilioServer = self.server.twilio
+        return twilio
+
+    def _answer_to(self, encoded: str) -> None:
+        form = dict(parse_qsl(encoded, keep_blank_values=True))
+        operation, status, answer = self._route(form)
+        fault = self._twilio.fault(operation, form) if status < 300 else None
+        if operation == "create" and status < 300 and (fault is None or fault.accept):
+            answer = self._twilio.take(form)
+        body = json.dumps(answer).encode()
+        if fault is None:
+            self._send(status, body, {})
+        else:
+            self._fail(fault, status, body)
+
+    def _fail(self, fault: Fault, status: int, body: bytes) -> None:
+        if fault.ending == "hang":
+            self.server.stopping.wait()
+        elif fault.ending == "cut":
+            self.server.cut(self.connection)
+        else:
+            self.server.stopping.wait(fault.delay)
+            body = body if fault.body is None else fault.body
+            self._send(fault.status or status, body, fault.headers, fault)
+            return
+        self.close_connection = True
+
+    def _send(self, status: int, body: bytes, headers: Mapping[str, str], fault: Fault | None = None) -> None:
+        lines = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+        head = f"HTTP/1.1 {status} Answer\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n"
+        slow = fault.dribble if fault else ""
+        pause = fault.pause if fault else 0.0
+        self._write(head.encode(), pause if slow == "head" else 0.0)
+        self._write(body, pause if slow == "body" else 0.0)
+
+    def _write(self, data: bytes, pause: float) -> None:
+        if not pause:
+            self.wfile.write(data)
+            return
+        for byte in data:
+            self.wfile.write(bytes([byte]))
+            if self.server.stopping.wait(pause):
+                return
+
+    def _route(self, form: Form) -> tuple[Operation, int, Any]:
+        twilio = self._twilio
+        base = f"{twilio.prefix}/2010-04-01/Accounts/{twilio.account}"
+        path = urlsplit(self.path).path
+        operation: Operation = "create" if self.command == "POST" else "list"
+        if self.headers.get("Authorization") != _basic(twilio.account, twilio.token):
+            return operation, 401, json.loads(_problem(20003, 401, "Authenticate"))
+        if path == f"{base}.json":
+            return "account", 200, {"sid": twilio.account, "status": twilio.account_status, "type": "Full"}
+        if path == f"{base}/Messages.json":
+            return self._create(form) if self.command == "POST" else self._list(form)
+        found = re.fullmatch(re.escape(base) + r"/Messages/(\w+)\.json", path)
+        known = [m for m in twilio.messages if found and m["sid"] == found[1]]
+        if known:
+            return "fetch", 200, known[0]
+        return "fetch", 404, json.loads(_problem(20404, 404, f"The requested resource {path} was not found"))
+
+    def _create(self, form: Form) -> tuple[Operation, int, Any]:
+        with self._twilio.lock:
+            self._twilio.forms.append(form)
+        wrong = problem_with(form)
+        if wrong:
+            return "create", 400, json.loads(_problem(wrong[0], 400, wrong[1]))
+        return "create", 201, None
+
+    def _list(self, form: Form) -> tuple[Operation, int, Any]:
+        twilio = self._twilio
+        with twilio.lock:
+            found = [message for message in reversed(twilio.messages) if _matches(message, form)]
+        size, page = int(form.get("PageSize", "50")), int(form.get("Page", "0"))
+        start, end = page * size, (page + 1) * size
+        path = f"/2010-04-01/Accounts/{twilio.account}/Messages.json"
+        following = f"{path}?{urlencode(form | {'Page': str(page + 1)})}" if end < len(found) else None
+        return (
+            "list",
+            200,
+            {
+                "messages": found[start:end],
+                "first_page_uri": f"{path}?{urlencode(form | {'Page': '0'})}",
+                "next_page_uri": following,
+                "previous_page_uri": None,
+                "page": page,
+                "page_size": size,
+                "start": start,
+                "end": min(end, len(found)) - 1,
+                "uri": self.path,
+            },
+        )
+
+
+def problem_with(form: Form) -> tuple[int, str] | None:
+    """What the real thing refuses, and unknown parameters, which it would swallow without a word."""
+    unknown = form.keys() - CREATE_PARAMETERS
+    if unknown:
+        return 20001, f"Unknown parameters: {', '.join(sorted(unknown))}"
+    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", form.get("To", "")):
+        return 21211, f"The 'To' number {form.get('To', '')} is not a valid phone number."
+    if not ("From" in form or "MessagingServiceSid" in form):
+        return 21603, "A 'From' phone number is required."
+    if "From" in form and not re.fullmatch(r"\+[1-9][0-9]{6,14}|[0-9]{5,6}", form["From"]):
+        return 21212, f"The 'From' number {form['From']} is not a valid phone number."
+    if "MessagingServiceSid" in form and not re.fullmatch("MG[0-9a-fA-F]{32}", form["MessagingServiceSid"]):
+        return 21701, "The Messaging Service does not exist."
+    return _problem_with_content(form)
+
+
+def _problem_with_content(form: Form) -> tuple[int, str] | None:
+    if not form.get("Body"):
+        return 21602, "Message body is required."
+    if len(form["Body"]) > 1600:
+        return 21617, "The concatenated message body exceeds the 1600 character limit."
+    validity = form.get("ValidityPeriod", "1")
+    if not (re.fullmatch("[0-9]{1,5}", validity) and 1 <= int(validity) <= 14400):
+        return 20001, f"ValidityPeriod {validity} is not from 1 to 14400."
+    if not re.fullmatch(r"https?://[^\s_/]+/\S*", form.get("StatusCallback", "https://x/")):
+        return 21609, "The 'StatusCallback' URL is not a valid URL."
+    return None
+
+
+def _resource(account: str, form: Form) -> Message:
+    sid = "SM" + uuid.uuid4().hex
+    service = form.get("MessagingServiceSid")
+    return {
+        "account_sid": account,
+        "api_version": "2010-04-01",
+        "body": form.get("Body", ""),
+        "date_created": _now(),
+        "date_sent": None,
+        "date_updated": _now(),
+        "direction": "outbound-api",
+        "error_code": None,
+        "error_message": None,
+        "from": form.get("From"),
+        "messaging_service_sid": service,
+        "num_media": "0",
+        "num_segments": "0" if service else "1",
+        "price": None,
+        "price_unit": "USD",
+        "sid": sid,
+        "status": "accepted" if service else "queued",
+        "subresource_uris": {},
+        "to": form["To"],
+        "uri": f"/2010-04-01/Accounts/{account}/Messages/{sid}.json",
+    }
+
+
+def _matches(message: Message, form: Form) -> bool:
+    """A message that was not sent yet has no date, so no filter by date finds it."""
+    if form.get("To", message["to"]) != message["to"] or form.get("From", message["from"]) != message["from"]:
+        return False
+    day = (
+        message["date_sent"]
+        and datetime.strptime(message["date_sent"], "%a, %d %b %Y %H:%M:%S %z").date().isoformat()
+    )
+    return all(
+        day is not None and compare(day, form[name][:10])
+        for name, compare in _DATE_FILTERS.items()
+        if name in form
+    )
+
+
+_DATE_FILTERS: dict[str, Callable[[str, str], bool]] = {
+    "DateSent": lambda day, asked: day == asked,
+    "DateSent>": lambda day, asked: day >= asked,
+    "DateSent<": lambda day, asked: day <= asked,
+}
+
+
+def _problem(code: int, status: int, said: str) -> bytes:
+    more = f"https://www.twilio.com/docs/errors/{code}"
+    return json.dumps({"code": code, "message": said, "more_info": more, "status": status}).encode()
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _now() -> str:
+    return format_datetime(datetime.now(UTC))
