@@ -22,6 +22,7 @@ from sqlalchemy import (
     create_engine,
     event,
     exc,
+    func,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -217,6 +218,15 @@ def insert_missing(session: Session, table: type[Base]) -> Any:
 def database_now(session: Session) -> datetime:
     """The database's own clock."""
     return session.execute(select(RealTime())).scalar_one()
+
+
+WAKE_CHANNEL = "notifier_due"
+
+
+def wake_workers(session: Session) -> None:
+    """Tell workers on any host, at commit, that something is due. On SQLite they see the commit itself."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_notify(WAKE_CHANNEL, "")))
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import exists, insert, literal, select
 from sqlalchemy.orm import Session
 
 from notifier import reach
+from notifier.db import wake_workers
 from notifier.models import Message, MessageEvent, Patient, Treatment
 from notifier.rules.delivery import Kind, Priority, Status
 from notifier.rules.plan import Step
 
 if TYPE_CHECKING:
     from notifier.planning_world import World
+
+
+# What is due later than this, idle workers find by themselves.
+WORTH_A_CALL = timedelta(seconds=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class _Writer:
                 self._change(message, values)
         self._drop_the_rest(desired, wanted)
         self._insert(new)
+        if self.changes.next_due is not None and self.changes.next_due <= self.now + WORTH_A_CALL:
+            wake_workers(self.session)
         return self.changes
 
     def _addresses(self, desired: list[tuple[Patient, Desired]]) -> dict[tuple[int, str, str], Any]:

@@ -17,8 +17,6 @@ from email.utils import format_datetime, quote
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from email_validator import EmailNotValidError, validate_email
-
 from notifier.envelope import OutboundMessage
 from notifier.errors import ChannelError
 from notifier.rules.delivery import ErrorClass
@@ -26,6 +24,9 @@ from notifier.rules.delivery import ErrorClass
 if TYPE_CHECKING:
     from notifier.config import EmailSettings
 
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_ATOM = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_PLAIN_ADDRESS = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@({_LABEL}(?:\.{_LABEL})*)")
 _ONE_LINE = 66  # with the longest of our names before it, still within the 78 that mail asks for
 
 
@@ -74,11 +75,18 @@ def compose(message: OutboundMessage, settings: EmailSettings) -> Mail:
 
 @lru_cache(maxsize=256)
 def _address(written: str) -> Address | None:
-    """None where it cannot be one. What the domain is for is not judged: an intranet has its own."""
+    """None where it cannot be one.
+
+    What the domain is for is not judged, because an intranet has its own; the library would refuse those.
+    """
+    plain = _PLAIN_ADDRESS.fullmatch(written)
+    if plain and len(written) <= 254:
+        domain = plain[2].lower()
+        return Address(f"{plain[1]}@{domain}", domain)
+    from email_validator import EmailNotValidError, validate_email
+
     try:
-        found = validate_email(
-            written, check_deliverability=False, globally_deliverable=False, allow_quoted_local=True
-        )
+        found = validate_email(written, check_deliverability=False, allow_quoted_local=True)
     except EmailNotValidError:
         return None
     return Address(f"{found.local_part}@{found.ascii_domain}", found.ascii_domain)
@@ -153,6 +161,7 @@ def _body(message: OutboundMessage) -> bytes:
 
 
 def _part(kind: str, text: str) -> bytes:
-    lines = re.sub(r"\r\n?|\n", "\r\n", text).encode("utf-8", errors="replace")
+    lines = re.sub(r"\r\n?", "\n", text).encode("utf-8", errors="replace")
     head = f"Content-Type: {kind}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
-    return head.encode() + binascii.b2a_qp(lines) + b"\r\n"
+    # Encoded with bare newlines, because it would end its own, softer lines with those in any case.
+    return head.encode() + binascii.b2a_qp(lines).replace(b"\n", b"\r\n") + b"\r\n"

@@ -24,8 +24,6 @@ from urllib3.response import BaseHTTPResponse
 
 from notifier.channels.deadline import Deadline, Watchdog, connect
 
-# Firewalls forget idle connections without telling either side; asking one would cost a whole time-out.
-_IDLE_LIMIT = 30.0
 _LARGEST_ANSWER = 4_000_000
 
 # A list's address holds the patient's number, which urllib3 would write into its debug lines.
@@ -37,6 +35,7 @@ class Call:
     """What the transport learns while the client works: whether anything may have reached the other side."""
 
     deadline: Deadline
+    keep_for: float = 30.0
     left: bool = False
     status: int | None = None
     headers: Mapping[str, str] | None = None
@@ -64,7 +63,12 @@ class _Watched(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        return super().is_connected and time.monotonic() - self._last_used < _IDLE_LIMIT
+        """False makes the pool open a new one.
+
+        Firewalls forget idle connections without telling either side, and what is sent over such a one is in
+        doubt after a whole time-out.
+        """
+        return super().is_connected and time.monotonic() - self._last_used < _current.get().keep_for
 
 
 class _WatchedTls(_Watched, HTTPSConnection):
@@ -82,12 +86,13 @@ class _TlsPool(HTTPSConnectionPool):
 class Transport(HttpClient):  # type: ignore[misc]
     """`base_url` replaces the scheme, host and beginning of the path of every address the client asks for."""
 
-    def __init__(self, base_url: str, *, threads: int, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, base_url: str, *, threads: int, tls: ssl.SSLContext | None, keep_for: float) -> None:
         super().__init__(logging.getLogger(__name__), False)
+        self._keep_for = keep_for
         self._base = urlsplit(base_url)
-        # The default context trusts the system's store and SSL_CERT_FILE.
-        context = tls or ssl.create_default_context()
-        self._pools = PoolManager(num_pools=2, maxsize=threads, ssl_context=context)
+        if tls is None and self._base.scheme == "https":
+            tls = ssl.create_default_context()  # trusts the system's store and SSL_CERT_FILE
+        self._pools = PoolManager(num_pools=2, maxsize=threads, ssl_context=tls)
         self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
         self._watchdog = Watchdog()
 
@@ -95,7 +100,7 @@ class Transport(HttpClient):  # type: ignore[misc]
     def call(self, seconds: float) -> Iterator[Call]:
         """Everything that the client asks for inside shares this limit."""
         with self._watchdog.limit(seconds) as deadline:
-            call = Call(deadline)
+            call = Call(deadline, self._keep_for)
             token = _current.set(call)
             try:
                 yield call

@@ -32,10 +32,20 @@ _PAGE = 50
 class TwilioSms:
     provider = "twilio"
 
-    def __init__(self, settings: SmsSettings, *, threads: int = 8, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        settings: SmsSettings,
+        *,
+        threads: int = 8,
+        tls: ssl.SSLContext | None = None,
+        keep_for: float = 30.0,
+    ) -> None:
+        """`keep_for`: seconds that an idle connection is trusted to be still there."""
         self._settings = settings
         self._seconds = settings.timeout.total_seconds()
-        self._transport = Transport(settings.api_base_url or _TWILIO, threads=threads, tls=tls)
+        self._transport = Transport(
+            settings.api_base_url or _TWILIO, threads=threads, tls=tls, keep_for=keep_for
+        )
         client = Client(settings.account_sid, settings.auth_token, http_client=self._transport)
         self._account = client.api.v2010.accounts(settings.account_sid)
         self._messages = self._account.messages

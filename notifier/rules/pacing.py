@@ -121,7 +121,11 @@ def _counted_together(candidate: Candidate, met: Sequence[Neighbour]) -> list[li
     """
     if all(n.scores == ALWAYS for n in met):
         return [list(met)]
-    together = ([n for n in met if score in n.scores] for score in candidate.scores)
+    # A neighbour of another treatment hangs on the score of that one, which this score says nothing about.
+    together = (
+        [n for n in met if n.treatment != candidate.treatment or score in n.scores]
+        for score in candidate.scores
+    )
     return list({tuple(id(n) for n in group): group for group in together}.values())
 
 

@@ -18,6 +18,8 @@ import pytz
 from dateutil import tz as dateutil_tz
 from dateutil.relativedelta import relativedelta
 
+from notifier.rules.plan import Anchor, OutsideWindow
+
 QUARTER = timedelta(minutes=15)
 
 # Zones whose rules for 2024-2027 have long been settled, so that two libraries with zone data of different
@@ -60,12 +62,12 @@ class Case:
     ended_at: datetime
     logged_at: datetime
     next_visit: datetime | None
-    anchor: str
+    anchor: Anchor
     after: str
     at: time | None
     useful_for: str | None
     not_before: int  # minutes
-    outside_window: str
+    outside_window: OutsideWindow
     window: tuple[time, time]
 
 
@@ -161,7 +163,7 @@ def _watch(due: datetime, floor: datetime, case: Case, clock: Clock) -> datetime
     return on
 
 
-_WINDOWS = [
+WINDOWS = [
     (time(9), time(20)),
     (time(8), time(21)),
     (time(7, 15), time(12, 45)),
@@ -188,7 +190,7 @@ def _changes(clock: Clock) -> list[datetime]:
 
 
 def _case(name: str, chance: random.Random, changes: list[datetime]) -> Case:
-    anchor = chance.choice(["treatment_end", "treatment_end", "next_visit"])
+    anchor: Anchor = chance.choice(("treatment_end", "treatment_end", "next_visit"))
     after = chance.choice(_AFTER_TREATMENT if anchor == "treatment_end" else _BEFORE_VISIT)
     distance = timedelta(days=int(after[:-1]) * (7 if after[-1] == "w" else after[-1] == "d"))
     if changes and chance.random() < 2 / 3:
@@ -207,8 +209,8 @@ def _case(name: str, chance: random.Random, changes: list[datetime]) -> Case:
         at=chance.choice(_CLOCK_TIMES) if after[-1] in "dw" else None,
         useful_for=_useful_for(anchor, chance),
         not_before=chance.choice([0, 15, 15, 120]),
-        outside_window=chance.choice(["later", "earlier"]),
-        window=chance.choice(_WINDOWS),
+        outside_window=chance.choice(("later", "earlier")),
+        window=chance.choice(WINDOWS),
     )
 
 

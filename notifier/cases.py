@@ -1,0 +1,225 @@
+"""One message and all that is looked at again when it is about to be sent, fetched for some at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from notifier import plans, reach
+from notifier.links import Links
+from notifier.models import (
+    Clinic,
+    Message,
+    Patient,
+    PlanVersion,
+    ScoreRow,
+    Sender,
+    Suppression,
+    Treatment,
+)
+from notifier.planfiles import Definition
+from notifier.planning import RECEIVED_WITHIN
+from notifier.reach import Reach
+from notifier.rules.delivery import MAY_HAVE_ARRIVED, Kind
+from notifier.rules.pacing import WEEK, Neighbour
+from notifier.rules.plan import Plan, Step
+from notifier.rules.zones import zone
+
+# Longer than any gap that a plan can ask for between two messages that still know of each other.
+_RECENT = WEEK + timedelta(days=1)
+_ARRIVED = [str(status) for status in MAY_HAVE_ARRIVED]
+
+
+@dataclass(slots=True)
+class Case:
+    """One message and all that its checks look at."""
+
+    message: Message
+    clinic: Clinic
+    sender: Sender
+    reach: Reach
+    links: Links | None = None
+    patient: Patient | None = None
+    treatment: Treatment | None = None
+    definition: Definition | None = None
+    score: int | None = None
+    received: bool = False  # this step, from an earlier treatment, within 90 days
+    neighbours: list[Neighbour] = field(default_factory=list)
+    replaced: Message | None = None
+    suppressed: bool = False
+
+    @property
+    def tz(self) -> ZoneInfo:
+        own = self.patient.timezone if self.patient is not None else None
+        return zone(own or self.clinic.timezone)
+
+    @property
+    def step(self) -> Step | None:
+        return self.definition.plan.step(self.message.step or "") if self.definition else None
+
+    @property
+    def plan(self) -> Plan:
+        assert self.definition is not None
+        return self.definition.plan
+
+    @property
+    def is_retry(self) -> bool:
+        return self.message.attempts > 0
+
+
+def gather(
+    session: Session, messages: Sequence[Message], now: datetime, links: Links | None = None
+) -> list[Case]:
+    clinics = _by_id(session, Clinic, {m.clinic_id for m in messages})
+    senders = _by_id(session, Sender, {m.sender_id for m in messages})
+    patients = _by_id(session, Patient, {m.patient_id for m in messages if m.patient_id is not None})
+    treatments = _by_id(session, Treatment, {m.treatment_id for m in messages if m.treatment_id is not None})
+    replaced = _by_id(session, Message, {m.fallback_of_id for m in messages if m.fallback_of_id is not None})
+    versions = {m.plan_version_id for m in messages if m.plan_version_id is not None}
+    known = reach.load(session, list(patients.values())) if patients else Reach()
+    suppressed = _suppressed(session, messages)
+    recent = _Recent.load(session, messages, now)
+    definitions = {
+        version.id: plans.definition(version)
+        for version in _by_id(session, PlanVersion, versions | recent.versions).values()
+    }
+    scores = _scores(session, treatments, definitions)
+    return [
+        Case(
+            message,
+            clinics[message.clinic_id],
+            senders[message.sender_id],
+            known,
+            links,
+            patients.get(message.patient_id or 0),
+            treatments.get(message.treatment_id or 0),
+            definitions.get(message.plan_version_id or 0),
+            scores.get(message.treatment_id or 0),
+            recent.received(message, treatments.get(message.treatment_id or 0)),
+            recent.neighbours(message, definitions),
+            replaced.get(message.fallback_of_id or 0),
+            (message.sender_id, message.to) in suppressed,
+        )
+        for message in messages
+    ]
+
+
+_Row = TypeVar("_Row", Clinic, Sender, Patient, Treatment, Message, PlanVersion)
+
+
+def _by_id(session: Session, table: type[_Row], ids: Collection[int]) -> dict[int, _Row]:
+    if not ids:
+        return {}
+    return {row.id: row for row in session.scalars(select(table).where(table.id.in_(ids)))}
+
+
+def _suppressed(session: Session, messages: Sequence[Message]) -> set[tuple[int, str]]:
+    rows = session.execute(
+        select(Suppression.sender_id, Suppression.address).where(
+            Suppression.sender_id.in_({message.sender_id for message in messages}),
+            Suppression.address.in_({message.to for message in messages}),
+            Suppression.lifted_at.is_(None),
+        )
+    )
+    return set(rows.tuples())
+
+
+def _scores(
+    session: Session, treatments: dict[int, Treatment], definitions: dict[int, Definition]
+) -> dict[int, int]:
+    """The latest score of each treatment, where its plan asks at all."""
+    asking = [
+        treatment.id
+        for treatment in treatments.values()
+        if (definition := definitions.get(treatment.plan_version_id)) is None
+        or any(step.audience.asks_about("score") for step in definition.plan.steps)
+    ]
+    if not asking:
+        return {}
+    rows = session.execute(
+        select(ScoreRow.treatment_id, ScoreRow.value)
+        .where(ScoreRow.treatment_id.in_(asking))
+        .order_by(ScoreRow.at, ScoreRow.id)
+    )
+    return {row.treatment_id: row.value for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A planned message that left, or may have."""
+
+    id: int
+    patient_id: int
+    address_id: int | None
+    step: str
+    treatment_id: int
+    plan_id: int
+    version_id: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Recent:
+    """What has lately gone to these patients and addresses."""
+
+    rows: Sequence[_Left]
+    now: datetime
+
+    @classmethod
+    def load(cls, session: Session, messages: Sequence[Message], now: datetime) -> _Recent:
+        planned = [message for message in messages if message.kind == Kind.PLANNED]
+        if not planned:
+            return cls([], now)
+        patients = {message.patient_id for message in planned}
+        addresses = {message.address_id for message in planned if message.address_id is not None}
+        left = (
+            select(
+                Message.id,
+                Message.patient_id,
+                Message.address_id,
+                Message.step,
+                Message.treatment_id,
+                Treatment.plan_id,
+                Message.plan_version_id,
+                Message.claimed_at,
+            )
+            .join(Treatment, Treatment.id == Message.treatment_id)
+            .where(Message.kind == str(Kind.PLANNED), Message.status.in_(_ARRIVED))
+        )
+        to_patient = left.where(Message.patient_id.in_(patients), Message.claimed_at > now - RECEIVED_WITHIN)
+        to_address = left.where(Message.address_id.in_(addresses), Message.claimed_at > now - _RECENT)
+        found = {
+            row.id: _Left(*tuple(row)) for query in (to_patient, to_address) for row in session.execute(query)
+        }
+        return cls(list(found.values()), now)
+
+    @property
+    def versions(self) -> set[int]:
+        return {row.version_id for row in self.rows if row.at > self.now - _RECENT}
+
+    def received(self, message: Message, treatment: Treatment | None) -> bool:
+        return treatment is not None and any(
+            row.patient_id == message.patient_id
+            and row.step == message.step
+            and row.plan_id == treatment.plan_id
+            and row.treatment_id != treatment.id
+            and row.at > treatment.ended_at - RECEIVED_WITHIN
+            for row in self.rows
+        )
+
+    def neighbours(self, message: Message, definitions: dict[int, Definition]) -> list[Neighbour]:
+        return [
+            Neighbour(row.at, definitions[row.version_id].plan.pace, treatment=row.treatment_id)
+            for row in self.rows
+            if row.id != message.id
+            and row.version_id in definitions
+            and (row.patient_id == message.patient_id or row.address_id == message.address_id)
+            # The same step by the other channel is not another message.
+            and (row.treatment_id, row.step) != (message.treatment_id, message.step)
+        ]

@@ -1,0 +1,200 @@
+"""What became of attempts: the row, its event, and what follows for the sender, the address and the step."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import insert, select, tuple_
+from sqlalchemy.orm import Session
+
+from notifier import fallback, suppressions
+from notifier.cases import gather
+from notifier.db import RealTime
+from notifier.envelope import Accepted
+from notifier.errors import ChannelError
+from notifier.models import Attempt, Message, MessageEvent, Patient, Sender
+from notifier.rules.delivery import (
+    RANK,
+    ErrorClass,
+    GiveUp,
+    Kind,
+    Retry,
+    RetryPolicy,
+    Status,
+    StopSender,
+    after_error,
+    may_move,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Of one attempt: accepted, or the error; neither when it was released before the call, and why."""
+
+    message_id: int
+    attempt: int
+    accepted: Accepted | None = None
+    error: ChannelError | None = None
+    released: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    retry: RetryPolicy
+    lookup_after: timedelta
+    breaker_probe: timedelta
+
+
+def record_all(
+    session: Session, outcomes: Sequence[Outcome], policy: Policy, *, now: datetime, worker: str
+) -> None:
+    """Write what the attempts became. An older attempt never changes a row that a newer one holds."""
+    if not outcomes:
+        return
+    recorder = _Recorder(session, policy, now, worker)
+    messages, attempts = _rows(session, outcomes)
+    for outcome in outcomes:
+        recorder.record(messages[outcome.message_id], attempts[outcome.message_id, outcome.attempt], outcome)
+    recorder.finish()
+
+
+def _rows(
+    session: Session, outcomes: Sequence[Outcome]
+) -> tuple[dict[int, Message], dict[tuple[int, int], Attempt]]:
+    keys = [(outcome.message_id, outcome.attempt) for outcome in outcomes]
+    messages = session.scalars(
+        select(Message).where(Message.id.in_({key[0] for key in keys})).order_by(Message.id).with_for_update()
+    )
+    by_id = {message.id: message for message in messages}
+    attempts = session.scalars(select(Attempt).where(tuple_(Attempt.message_id, Attempt.number).in_(keys)))
+    return by_id, {(attempt.message_id, attempt.number): attempt for attempt in attempts}
+
+
+class _Recorder:
+    def __init__(self, session: Session, policy: Policy, now: datetime, worker: str) -> None:
+        self.session, self.policy, self.now, self.worker = session, policy, now, worker
+        self.events: list[dict[str, Any]] = []
+        self.failed: list[Message] = []
+
+    def record(self, message: Message, attempt: Attempt, outcome: Outcome) -> None:
+        attempt.finished_at = self.now
+        # The fence: the attempt number. What a row says is said by its latest attempt.
+        current = message.attempts == attempt.number and message.status in (Status.SENDING, Status.UNKNOWN)
+        if outcome.accepted is not None:
+            self._accepted(message, attempt, outcome.accepted, current)
+        elif outcome.error is not None:
+            self._refused(message, attempt, outcome.error, current)
+        else:
+            attempt.outcome, attempt.error = "released", outcome.released
+            if current:
+                self._move(message, Status.SCHEDULED, outcome.released, attempt.number)
+
+    def _accepted(self, message: Message, attempt: Attempt, accepted: Accepted, current: bool) -> None:
+        attempt.provider, attempt.provider_id = accepted.provider, accepted.provider_id
+        attempt.outcome = str(accepted.status)
+        sender = self.session.get_one(Sender, message.sender_id)
+        if sender.stopped_at is not None:
+            log.warning("sender %s works again", sender.id)
+            sender.stopped_at, sender.stopped_reason, sender.probe_at, sender.probes = None, "", None, 0
+        if current and RANK[accepted.status] > RANK[Status(message.status)]:
+            self._move(message, accepted.status, accepted.note, attempt.number)
+
+    def _refused(self, message: Message, attempt: Attempt, error: ChannelError, current: bool) -> None:
+        attempt.error_class, attempt.error_code = str(error.error_class), error.code or ""
+        attempt.error = str(error)
+        after = after_error(
+            error.error_class,
+            attempt=attempt.number,
+            now=self.now,
+            useful_until=message.useful_until,
+            policy=self.policy.retry,
+            chance=random.random(),  # spreads retries, guards nothing
+            retry_after=error.retry_after,
+        )
+        match after:
+            case Retry():
+                attempt.outcome = str(Status.FAILED)
+                if current:
+                    message.due_at = after.at
+                    self._move(message, Status.SCHEDULED, f"Tried again later: {error}", attempt.number)
+            case StopSender():
+                attempt.outcome = str(Status.FAILED)
+                self._stop_sender(message, str(error))
+                if current:
+                    self._move(
+                        message,
+                        Status.SCHEDULED,
+                        f"Waits until the sender works again: {error}",
+                        attempt.number,
+                    )
+            case GiveUp():
+                attempt.outcome = str(after.status)
+                if current:
+                    self._give_up(message, attempt, error, after.status)
+
+    def _give_up(self, message: Message, attempt: Attempt, error: ChannelError, status: Status) -> None:
+        if status is Status.UNKNOWN:
+            message.lookup_at = RealTime(self.policy.lookup_after.total_seconds())
+        self._move(message, status, str(error), attempt.number)
+        if status is Status.UNKNOWN:
+            return
+        if error.error_class is ErrorClass.ADDRESS:
+            self._flag_address(message, str(error))
+        elif error.error_class is ErrorClass.OPT_OUT:
+            sender = self.session.get_one(Sender, message.sender_id)
+            suppressions.suppress(
+                self.session, sender, message.to, reason=str(error), now=self.now, actor=self.worker
+            )
+        self.failed.append(message)
+
+    def _flag_address(self, message: Message, problem: str) -> None:
+        """For the desk to put right; until then nothing more is tried there."""
+        if message.patient_id is None or message.kind != Kind.PLANNED:
+            return
+        patient = self.session.get_one(Patient, message.patient_id)
+        if message.channel == "sms" and patient.phone == message.to:
+            patient.phone_problem = problem
+        elif message.channel == "email" and patient.email == message.to:
+            patient.email_problem = problem
+
+    def _stop_sender(self, message: Message, reason: str) -> None:
+        sender = self.session.get_one(Sender, message.sender_id)
+        if sender.stopped_at is None:
+            log.error("sender %s stopped: %s", sender.id, reason)
+            sender.stopped_at = self.now
+        sender.stopped_reason = reason
+        sender.probes += 1
+        sender.probe_at = RealTime(self.policy.breaker_probe.total_seconds())
+
+    def _move(self, message: Message, status: Status, reason: str, attempt: int) -> None:
+        before = Status(message.status)
+        assert may_move(before, status), f"{before} → {status}"
+        message.status, message.reason, message.reason_code = str(status), reason, ""
+        message.lease_until = None
+        self.events.append(
+            {
+                "message_id": message.id,
+                "at": self.now,
+                "from_status": str(before),
+                "to_status": str(status),
+                "reason": reason,
+                "actor": self.worker,
+                "attempt": attempt,
+            }
+        )
+
+    def finish(self) -> None:
+        if self.events:
+            self.session.execute(insert(MessageEvent), self.events)
+        self.session.flush()
+        planned = [message for message in self.failed if message.kind == Kind.PLANNED]
+        if planned:
+            for case in gather(self.session, planned, self.now):
+                fallback.take_over(self.session, case, now=self.now, actor=self.worker)

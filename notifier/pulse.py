@@ -1,0 +1,72 @@
+"""How a worker hears of new rows without asking for them: a callback, from a thread of its own.
+
+SQLite: `PRAGMA data_version` changes when another connection commits. PostgreSQL: LISTEN. Where a pooler hides
+that, the worker still looks every 15 seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from sqlalchemy import Engine, exc
+
+from notifier.db import WAKE_CHANNEL
+
+log = logging.getLogger(__name__)
+
+_SQLITE_EVERY = 0.1  # seconds; one PRAGMA costs some microseconds
+_LISTEN_FOR = 1.0
+_AFTER_TROUBLE = 5.0
+
+
+class Pulse:
+    """Calls `wake` after somebody committed; `stop` ends the thread."""
+
+    def __init__(self, engine: Engine, wake: Callable[[], None]) -> None:
+        self._engine, self._wake = engine, wake
+        self._stopping = threading.Event()
+        watch = self._listen if engine.dialect.name == "postgresql" else self._watch_file
+        self._thread = threading.Thread(target=self._keep, args=(watch,), name="pulse", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._thread.join(timeout=5)
+
+    def _keep(self, watch: Callable[[], None]) -> None:
+        while not self._stopping.is_set():
+            try:
+                watch()
+            except exc.SQLAlchemyError as error:
+                # The worker itself says so when it cannot reach the database; this thread only tries again.
+                log.debug("pulse lost: %s", error)
+            self._stopping.wait(_AFTER_TROUBLE)
+
+    def _watch_file(self) -> None:
+        with self._engine.execution_options(reading=True).connect() as connection:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+            seen = connection.exec_driver_sql("PRAGMA data_version").scalar()
+            while not self._stopping.wait(_SQLITE_EVERY):
+                version = connection.exec_driver_sql("PRAGMA data_version").scalar()
+                if version != seen:
+                    seen = version
+                    self._wake()
+
+    def _listen(self) -> None:
+        with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            driver = connection.connection.driver_connection
+            assert driver is not None
+            connection.exec_driver_sql(f"LISTEN {WAKE_CHANNEL}")
+            self._wake()  # for what was committed before anybody listened
+            try:
+                while not self._stopping.is_set():
+                    for _ in driver.notifies(timeout=_LISTEN_FOR, stop_after=1):
+                        self._wake()
+            except driver.Error as error:  # type: ignore[attr-defined]
+                log.debug("pulse lost: %s", error)
+            finally:
+                connection.invalidate()

@@ -1,0 +1,76 @@
+"""Suppressions: a sender may not write to an address any more, whoever uses it. Pending rows go with it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from notifier import audit
+from notifier.db import insert_missing
+from notifier.models import Message, MessageEvent, Sender, Suppression
+from notifier.rules.delivery import Kind, Status
+
+_WAITING = [str(Status.SCHEDULED), str(Status.HELD)]
+_TO_PATIENTS = [str(Kind.PLANNED), str(Kind.ANSWER), str(Kind.STAFF)]
+
+
+def suppress(
+    session: Session, sender: Sender, address: str, *, reason: str, now: datetime, actor: str
+) -> list[Message]:
+    """Stop this sender writing to this address, and cancel what waits for it. Returns what was cancelled."""
+    session.execute(
+        insert_missing(session, Suppression),
+        [
+            {
+                "clinic_id": sender.clinic_id,
+                "sender_id": sender.id,
+                "channel": sender.channel,
+                "address": address,
+                "since": now,
+                "reason": reason,
+            }
+        ],
+    )
+    audit.note(
+        session,
+        clinic_id=sender.clinic_id,
+        at=now,
+        actor=actor,
+        action="address.suppressed",
+        subject="sender",
+        subject_id=sender.id,
+        reason=reason,
+    )
+    return _cancel_waiting(session, sender, address, reason, now, actor)
+
+
+def _cancel_waiting(
+    session: Session, sender: Sender, address: str, reason: str, now: datetime, actor: str
+) -> list[Message]:
+    session.flush()
+    waiting = session.scalars(
+        select(Message).where(
+            Message.sender_id == sender.id,
+            Message.to == address,
+            Message.status.in_(_WAITING),
+            Message.kind.in_(_TO_PATIENTS),
+        )
+    ).all()
+    events = []
+    for message in waiting:
+        events.append(
+            {
+                "message_id": message.id,
+                "at": now,
+                "from_status": message.status,
+                "to_status": str(Status.CANCELLED),
+                "reason": reason,
+                "actor": actor,
+            }
+        )
+        message.status, message.reason, message.reason_code = Status.CANCELLED, reason, "opt_out"
+    if events:
+        session.execute(insert(MessageEvent), events)
+    return list(waiting)

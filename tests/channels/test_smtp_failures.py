@@ -1,0 +1,172 @@
+"""Each way a conversation with a mail server can fail, and the class that decides what follows."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
+
+import pytest
+
+from notifier.channels.smtp_email import SmtpEmail
+from notifier.errors import ChannelError
+from notifier.rules.delivery import ErrorClass
+from tests.channels.cast import MAIL, email_settings, mail, refusal
+from tests.servers.smtp_server import MailFault, SmtpServer
+
+E = ErrorClass
+refuse, hang, cut = MailFault.refuse, MailFault.hang, MailFault.cut
+
+
+@pytest.fixture
+def server() -> Iterator[SmtpServer]:
+    with SmtpServer() as server:
+        yield server
+
+
+@pytest.fixture
+def channel(server: SmtpServer) -> Iterator[SmtpEmail]:
+    channel = SmtpEmail(email_settings(server, timeout=0.3), threads=1)
+    yield channel
+    channel.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (refuse("CONNECT", "554 5.7.1 blocked"), E.CONFIGURATION),
+        (refuse("CONNECT", "421 4.3.2 busy"), E.TRANSIENT),
+        (refuse("CONNECT", "not a mail server"), E.TRANSIENT),
+        (hang("CONNECT"), E.TRANSIENT),
+        (cut("CONNECT"), E.TRANSIENT),
+        (cut("EHLO"), E.TRANSIENT),
+        (refuse("MAIL", "550 5.1.8 sender refused"), E.CONFIGURATION),
+        (refuse("MAIL", "530 5.7.0 authentication required"), E.CONFIGURATION),
+        (refuse("MAIL", "451 4.7.1 try later"), E.TRANSIENT),
+        (refuse("MAIL", "421 4.3.2 closing"), E.TRANSIENT),
+        (hang("MAIL"), E.TRANSIENT),
+        (cut("MAIL"), E.TRANSIENT),
+        (refuse("RCPT", "550 5.1.1 no such user"), E.ADDRESS),
+        (refuse("RCPT", "552 5.2.2 mailbox full"), E.ADDRESS),
+        (refuse("RCPT", "553 5.1.3 bad address"), E.ADDRESS),
+        (refuse("RCPT", "450 4.2.1 greylisted"), E.TRANSIENT),
+        (refuse("RCPT", "452 4.2.2 mailbox full"), E.TRANSIENT),
+        (refuse("RCPT", "421 4.3.2 closing"), E.TRANSIENT),
+        (refuse("RCPT", "554 5.7.1 Relay access denied"), E.CONFIGURATION),
+        (refuse("RCPT", "535 5.7.8 sign in again"), E.CONFIGURATION),
+        (refuse("RCPT", "gibberish"), E.TRANSIENT),
+        (hang("RCPT"), E.TRANSIENT),
+        (cut("RCPT"), E.TRANSIENT),
+        (refuse("DATA", "554 5.7.1 looks like spam"), E.CONTENT),
+        (refuse("DATA", "552 5.3.4 too big"), E.CONTENT),
+        (refuse("DATA", "451 4.3.0 try later"), E.TRANSIENT),
+        (refuse("DATA", "452 4.3.1 disk full"), E.TRANSIENT),
+        (refuse("DATA", "421 4.3.2 closing"), E.TRANSIENT),
+        (refuse("DATA", "gibberish"), E.AMBIGUOUS),
+        (refuse("DATA", "354 go on"), E.AMBIGUOUS),
+        (hang("DATA", keep=True), E.AMBIGUOUS),
+        (cut("DATA", keep=True), E.AMBIGUOUS),
+        (MailFault.dribble("DATA"), E.AMBIGUOUS),
+    ],
+)
+def test_each_failure_gets_its_class(
+    server: SmtpServer, channel: SmtpEmail, fault: MailFault, expected: ErrorClass
+) -> None:
+    server.next(fault)
+    began = time.monotonic()
+    error = refusal(channel, MAIL)
+    assert error.error_class is expected, str(error)
+    assert time.monotonic() - began < 0.8
+    assert str(error)[0].isupper()
+    assert str(error).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("550 5.1.1 no such user", "(550 5.1.1 no such user)"),
+        ("550-first line\r\n550 second line", "(550 first line second line)"),
+        ("550 \x1b[31mred\x07", "(550 [31mred)"),
+    ],
+)
+def test_the_servers_own_words_are_told_on_one_line(
+    server: SmtpServer, channel: SmtpEmail, answer: str, words: str
+) -> None:
+    server.next(refuse("RCPT", answer))
+    error = refusal(channel, MAIL)
+    assert words in str(error)
+    assert error.code == "550"
+
+
+def test_a_server_that_dribbles_is_left_at_the_whole_time_out(server: SmtpServer, channel: SmtpEmail) -> None:
+    """Every byte comes well within the time-out; only all of them together do not."""
+    server.next(MailFault.dribble("DATA"))
+    began = time.monotonic()
+    refusal(channel, MAIL)
+    assert 0.28 <= time.monotonic() - began < 0.6
+    assert len(server.mails) == 1
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+def test_a_refused_mail_leaves_the_connection_for_the_next(
+    server: SmtpServer, channel: SmtpEmail, step: Literal["MAIL", "RCPT", "DATA"]
+) -> None:
+    server.next(refuse(step, "550 no"))
+    refusal(channel, MAIL)
+    channel.send(mail(to="bo@example.com"))
+    assert server.mails[-1].recipients == ("bo@example.com",)
+    assert (server.connections, server.commands) == (1, ["RSET"])
+
+
+def test_the_next_mail_after_a_broken_one_gets_through(server: SmtpServer, channel: SmtpEmail) -> None:
+    for fault in (hang("DATA"), cut("RCPT"), refuse("DATA", "gibberish"), refuse("RCPT", "421 bye")):
+        server.next(fault)
+        refusal(channel, MAIL)
+        channel.send(MAIL)
+    assert len(server.mails) == 4
+
+
+def test_a_refused_connection_is_no_send_at_all(server: SmtpServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    channel = SmtpEmail(email_settings(server, port=port))
+    error = refusal(channel, MAIL)
+    channel.close()
+    assert error.error_class is E.TRANSIENT
+    assert "refused" in str(error)
+
+
+def test_tls_where_the_server_waits_to_be_asked_for_it_ends_in_time_and_says_what_to_try(
+    server: SmtpServer,
+) -> None:
+    channel = SmtpEmail(email_settings(server, security="tls", timeout=0.5))
+    began = time.monotonic()
+    error = refusal(channel, MAIL)
+    channel.close()
+    assert error.error_class is E.TRANSIENT
+    assert "email.security" in str(error)
+    assert time.monotonic() - began < 1
+
+
+def test_whoever_waits_for_a_busy_connection_waits_no_longer_than_the_time_out(
+    server: SmtpServer, channel: SmtpEmail
+) -> None:
+    """One connection for three mails; the first keeps it for all the time that the others have."""
+    server.next(hang("RCPT"))
+    began = time.monotonic()
+    with ThreadPoolExecutor(3) as threads:
+        errors = list(threads.map(lambda _: refused_or_none(channel), range(3)))
+    assert time.monotonic() - began < 0.8
+    assert {error.error_class for error in errors if error} == {E.TRANSIENT}
+    assert server.connections <= 2
+
+
+def refused_or_none(channel: SmtpEmail) -> ChannelError | None:
+    """A waiting one may still get its turn in the last moment."""
+    try:
+        channel.send(MAIL)
+    except ChannelError as error:
+        return error
+    return None
