@@ -70,20 +70,29 @@ class _OpenSender:
         return min(wanted, int(((self.now + _AHEAD) - free_from).total_seconds() * rate) + 1)
 
 
-def claim_due(session: Session, terms: Terms, *, now: datetime, limit: int, urgent: int = 0) -> list[Claimed]:
+@dataclass(slots=True)
+class Claim:
+    """`settled` counts the messages that were skipped, held or moved instead."""
+
+    messages: list[Claimed]
+    settled: int = 0
+
+
+def claim_due(session: Session, terms: Terms, *, now: datetime, limit: int, urgent: int = 0) -> Claim:
     """Claim up to `limit` messages that are due, and up to `urgent` more alerts and safety answers.
 
     What turns out to be stale, unwelcome or not allowed now is skipped, held or moved, with its reason.
     """
-    claimed: list[Claimed] = []
+    claim = Claim([])
     senders = _open_senders(session, terms)
     for priority in Priority.ALL:
-        room = limit + (urgent if priority == Priority.ALERT else 0) - len(claimed)
+        room = limit + (urgent if priority == Priority.ALERT else 0) - len(claim.messages)
         if room <= 0 or not senders:
             break
         rows = _lock_due(session, terms, senders, priority, now=now, limit=room)
-        claimed += _claim(session, terms, senders, rows, now)
-    return claimed
+        if rows:
+            _claim(session, terms, senders, rows, now, claim)
+    return claim
 
 
 def _open_senders(session: Session, terms: Terms) -> dict[int, _OpenSender]:
@@ -163,9 +172,8 @@ def _claim(
     senders: Mapping[int, _OpenSender],
     rows: Sequence[Message],
     now: datetime,
-) -> list[Claimed]:
-    if not rows:
-        return []
+    claim: Claim,
+) -> None:
     cases = gather(session, rows, now, terms.links)
     free = _free_addresses(session, rows)
     ready: list[tuple[Message, Ready]] = []
@@ -180,9 +188,10 @@ def _claim(
             ready.append((message, verdict))
         else:
             events += _settle(session, message, verdict, case, now, terms.worker)
+            claim.settled += 1
     if events:
         session.execute(insert(MessageEvent), events)
-    return _take(session, terms, senders, ready, now)
+    claim.messages += _take(session, terms, senders, ready, now)
 
 
 def _free_addresses(session: Session, rows: Sequence[Message]) -> set[int]:
@@ -329,7 +338,9 @@ def next_due(session: Session, channels: Collection[str]) -> datetime | None:
         )
         for sender_id in session.scalars(
             select(Sender.id).where(
-                Sender.active, Sender.channel.in_(channels), or_(Sender.stopped_at.is_(None))
+                Sender.active,
+                Sender.channel.in_(channels),
+                or_(Sender.stopped_at.is_(None), Sender.probe_at <= RealTime()),
             )
         )
         for priority in Priority.ALL

@@ -47,8 +47,8 @@ class DatabaseClock:
     def _read(self) -> None:
         try:
             with reading(self._engine) as session:
-                mark = time.monotonic()
-                self._base = (database_now(session), mark)
+                # Marked after the answer: rather a moment behind than ahead by the time it took to connect.
+                self._base = (database_now(session), time.monotonic())
         except DatabaseUnavailable:
             # Without the database nothing can be sent anyway; the last reading is good enough to wait by.
             if self._base is None:

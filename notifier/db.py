@@ -38,8 +38,8 @@ from notifier.resources import migrations_dir
 if TYPE_CHECKING:
     from alembic.config import Config
 
-# How long a writer waits for another one on SQLite before it gives up.
-_BUSY_MS = 10_000
+# Seconds that a writer waits for another one on SQLite before it gives up.
+_BUSY = 10.0
 
 
 class Base(DeclarativeBase):
@@ -101,11 +101,14 @@ def _sqlite_now(element: RealTime, compiler: Any, **kw: Any) -> str:
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{element.seconds:+.3f} seconds')"
 
 
-def open_engine(url: str | URL, *, pool_size: int = 5) -> Engine:
-    """An engine with this program's settings. Connects to nothing yet."""
+def open_engine(url: str | URL, *, pool_size: int = 5, busy: float = _BUSY) -> Engine:
+    """An engine with this program's settings. Connects to nothing yet.
+
+    `busy`: seconds that a writer on SQLite waits for another one.
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        return _open_sqlite(parsed)
+        return _open_sqlite(parsed, busy)
     return create_engine(
         parsed,
         pool_size=pool_size,
@@ -122,20 +125,15 @@ def open_engine(url: str | URL, *, pool_size: int = 5) -> Engine:
     )
 
 
-def _open_sqlite(url: URL) -> Engine:
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": _BUSY_MS / 1000})
+def _open_sqlite(url: URL, busy: float) -> Engine:
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": busy})
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: Any) -> None:
         # The driver must not begin transactions by itself: it would begin them without IMMEDIATE.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            f"busy_timeout={_BUSY_MS}",
-        ):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -170,12 +168,14 @@ def explained(engine: Engine) -> Iterator[None]:
     """The database's own errors, in a sentence for the person who has to act."""
     try:
         yield
-    except (exc.OperationalError, exc.InterfaceError) as error:
-        raise DatabaseUnavailable(_explain(error, engine.url)) from error
     except exc.DBAPIError as error:
-        if error.connection_invalidated:
-            raise DatabaseUnavailable(_explain(error, engine.url)) from error
-        raise
+        if isinstance(error, _MISTAKES) and not error.connection_invalidated:
+            raise
+        raise DatabaseUnavailable(_explain(error, engine.url)) from error
+
+
+# Errors in what was asked, not in the state of the database: they are this program's own, and show as such.
+_MISTAKES = (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.NotSupportedError)
 
 
 _EXPLANATIONS = {

@@ -61,7 +61,8 @@ def clean(entry: PatientEntry, clinic: Clinic) -> PatientEntry:
         last_name=" ".join(entry.last_name.split()),
         record_number=entry.record_number.strip(),
         phone=recipients.phone(entry.phone, region=clinic.country) if entry.phone.strip() else "",
-        email=recipients.email(entry.email) if entry.email.strip() else "",
+        # In one spelling, so that the same address is found again and an opt-out binds all who use it.
+        email=recipients.address_key("email", recipients.email(entry.email)) if entry.email.strip() else "",
     )
 
 
@@ -110,8 +111,9 @@ class PatientBook:
                     field="phone",
                 )
             patient = self._add(entry, now)
-        else:
-            update(self._session, patient, entry, now=now, actor=actor)
+        elif update(self._session, patient, entry, now=now, actor=actor) and patient.record_number:
+            # A later entry may name the patient by the number that this one brought.
+            self._by_record[patient.record_number] = patient
         return patient
 
     def _find(self, entry: PatientEntry) -> Patient | None:

@@ -127,8 +127,6 @@ def occasion(
     ended = _instant(ended_at, tz, "ended_at")
     logged = ended if logged_at is None else _instant(logged_at, tz, "logged_at")
     visit = None if next_visit is None else _instant(next_visit, tz, "next_visit")
-    if logged < ended - timedelta(minutes=15):
-        raise InputError("A treatment cannot be logged before it ended.", field="logged_at")
     if visit is not None and visit <= ended:
         raise InputError(
             f"The next visit ({timing.say(visit, tz)}) has to be after the treatment "
@@ -246,7 +244,7 @@ def _words(
 
 
 def _context(case: _Case, *, skipped: bool) -> rendering.Context:
-    """What a real message has, and no more. A step without its visit is skipped, and still shows its words."""
+    """What a real message has, and no more. A step skipped for want of a visit still shows its words."""
     visit = case.occasion.next_visit
     if visit is None and skipped:
         visit = case.occasion.ended_at + timedelta(days=7)

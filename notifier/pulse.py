@@ -1,7 +1,7 @@
 """How a worker hears of new rows without asking for them: a callback, from a thread of its own.
 
-SQLite: `PRAGMA data_version` changes when another connection commits. PostgreSQL: LISTEN. Where a pooler hides
-that, the worker still looks every 15 seconds.
+SQLite: `PRAGMA data_version` changes when another connection commits. PostgreSQL: LISTEN; where a pooler
+hides that, the worker still looks every 15 seconds.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Pulse:
                 while not self._stopping.is_set():
                     for _ in driver.notifies(timeout=_LISTEN_FOR, stop_after=1):
                         self._wake()
-            except driver.Error as error:  # type: ignore[attr-defined]
+            except driver.Error as error:
                 log.debug("pulse lost: %s", error)
             finally:
                 connection.invalidate()

@@ -1,6 +1,6 @@
 """Messages in doubt: a lease that ran out becomes `unknown`, and `unknown` is settled by asking the provider.
 
-Found: its id is adopted. Asked twice and absent: it is sent again. Cannot be told: a person decides. E-mail has
+Found: its id is adopted. Asked twice and absent: sent again. Cannot be told: a person decides. E-mail has
 no look-up; it is sent again under the same Message-ID, so that a second copy is seen to be one.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, literal_column, or_, select, tuple_, update
+from sqlalchemy import and_, insert, literal_column, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from notifier.db import RealTime
@@ -40,6 +40,16 @@ class Answer:
     doubt: Doubt
     found: Sequence[Found] | None
     possible: bool = True
+
+
+def is_doubt_due(session: Session) -> bool:
+    """Whether there is anything to expire or to ask about; costs one look into a partial index."""
+    due = or_(
+        and_(Message.status == literal_column("'sending'"), Message.lease_until < RealTime()),
+        and_(Message.status == literal_column("'unknown'"), Message.lookup_at <= RealTime()),
+    )
+    in_doubt = Message.status.in_([literal_column("'sending'"), literal_column("'unknown'")])
+    return session.scalar(select(Message.id).where(in_doubt, due).limit(1)) is not None
 
 
 def expire_leases(session: Session, *, now: datetime, lookup_after: timedelta, worker: str) -> int:

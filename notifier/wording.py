@@ -62,7 +62,7 @@ _NO_GAP = timedelta(0)
 
 
 def reference_of(message: Message, clinic: Clinic) -> str:
-    """Names the message to its provider, the same in every attempt, and unlike any of another installation."""
+    """Names the message to its provider, the same in every attempt and unlike any of another clinic."""
     return f"{message.id}.{message.created_at:%Y%m%d%H%M%S%f}.{clinic.key}"
 
 

@@ -43,8 +43,8 @@ class SmtpEmail:
         self._settings = settings
         self._seconds = settings.timeout.total_seconds()
         self._watchdog = Watchdog()
-        # The default context trusts the system's store and SSL_CERT_FILE.
-        tls = tls or ssl.create_default_context()
+        if tls is None and settings.security != "none":
+            tls = ssl.create_default_context()  # trusts the system's store and SSL_CERT_FILE
         self._pool = Pool(settings, threads=threads, tls=tls, ask_after=ask_after)
 
     def send(self, message: OutboundMessage) -> Accepted:

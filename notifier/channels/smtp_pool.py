@@ -22,10 +22,13 @@ _TOO_OLD = 300.0  # RFC 5321 lets a server hang up then, and firewalls forget co
 
 
 class Connection(smtplib.SMTP):
-    """smtplib's, within a deadline. `reused` is whether an earlier mail went over it."""
+    """smtplib's, within a deadline. `reused` is whether an earlier mail went over it.
+
+    `tls` is None only where email.security is "none".
+    """
 
     def __init__(
-        self, settings: EmailSettings, *, hello: str, tls: ssl.SSLContext, deadline: Deadline
+        self, settings: EmailSettings, *, hello: str, tls: ssl.SSLContext | None, deadline: Deadline
     ) -> None:
         self.reused = False
         self._idle_since = time.monotonic()
@@ -37,7 +40,7 @@ class Connection(smtplib.SMTP):
         sock = connect(host, port, self._deadline)
         return self._wrap.wrap_socket(sock, server_hostname=host) if self._wrap else sock
 
-    def sign_in(self, settings: EmailSettings, tls: ssl.SSLContext) -> None:
+    def sign_in(self, settings: EmailSettings, tls: ssl.SSLContext | None) -> None:
         if settings.security == "starttls":
             self.starttls(context=tls)
         self.ehlo_or_helo_if_needed()
@@ -69,7 +72,7 @@ class Pool:
     """At most `threads` connections; the one used last is used next, so that few stay open."""
 
     def __init__(
-        self, settings: EmailSettings, *, threads: int, tls: ssl.SSLContext, ask_after: float
+        self, settings: EmailSettings, *, threads: int, tls: ssl.SSLContext | None, ask_after: float
     ) -> None:
         self._settings, self._tls, self._ask_after = settings, tls, ask_after
         self._places = threading.BoundedSemaphore(threads)

@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Literal
 
 import pytest
 
@@ -33,6 +32,14 @@ def twilio() -> Iterator[TwilioServer]:
 
 @pytest.fixture
 def channel(twilio: TwilioServer) -> Iterator[TwilioSms]:
+    """With a time-out that only a fault can use up, however busy this machine is."""
+    channel = TwilioSms(sms_settings(twilio, timeout=5.0))
+    yield channel
+    channel.close()
+
+
+@pytest.fixture
+def hasty(twilio: TwilioServer) -> Iterator[TwilioSms]:
     channel = TwilioSms(sms_settings(twilio, timeout=0.3))
     yield channel
     channel.close()
@@ -41,12 +48,8 @@ def channel(twilio: TwilioServer) -> Iterator[TwilioSms]:
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
-        (Fault.accept_then_hang(), E.AMBIGUOUS),
         (Fault.accept_then_cut(), E.AMBIGUOUS),
         (Fault.cut(), E.AMBIGUOUS),
-        (Fault.slow(1.0), E.AMBIGUOUS),
-        (Fault.trickle("head"), E.AMBIGUOUS),
-        (Fault.trickle("body"), E.AMBIGUOUS),
         (Fault.accept_then_error(500), E.AMBIGUOUS),
         (Fault.accept_then_error(502), E.AMBIGUOUS),
         (Fault.refuse(20500, 503), E.AMBIGUOUS),
@@ -60,7 +63,6 @@ def channel(twilio: TwilioServer) -> Iterator[TwilioSms]:
         (Fault.garbage(b'{"sid": ""}', 200), E.AMBIGUOUS),
         (Fault.garbage(b"[" * 100_000), E.AMBIGUOUS),
         (Fault.garbage(b"x" * 4_000_001), E.AMBIGUOUS),
-        (Fault(accept=True, body=b"short", headers={"Content-Length": "50"}, ending="answer"), E.AMBIGUOUS),
         (Fault(accept=True, headers={"Content-Encoding": "gzip"}), E.AMBIGUOUS),
         (Fault.too_many(), E.TRANSIENT),
         (Fault(status=429, body=b"slow down"), E.TRANSIENT),
@@ -95,35 +97,45 @@ def test_each_failure_gets_its_class(
     twilio: TwilioServer, channel: TwilioSms, fault: Fault, expected: ErrorClass
 ) -> None:
     twilio.next(fault)
-    began = time.monotonic()
     error = refusal(channel, TEXT)
     assert error.error_class is expected, str(error)
-    assert time.monotonic() - began < 0.8
     assert str(error)[0].isupper()
 
 
-@pytest.mark.parametrize("part", ["head", "body"])
-def test_an_answer_that_comes_byte_by_byte_ends_with_the_whole_time_out(
-    twilio: TwilioServer, channel: TwilioSms, part: Literal["head", "body"]
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.accept_then_hang(),
+        Fault.slow(5.0),
+        Fault(accept=True, body=b"short", headers={"Content-Length": "50"}),
+        # Every byte comes well within the time-out; only all of them together do not.
+        Fault.trickle("head", pause=0.02),
+        Fault.trickle("body", pause=0.02),
+    ],
+)
+def test_an_answer_that_does_not_come_whole_within_the_time_out_leaves_us_in_doubt(
+    twilio: TwilioServer, hasty: TwilioSms, fault: Fault
 ) -> None:
-    """Every byte comes well within the time-out; only all of them together do not."""
-    twilio.next(Fault.trickle(part, pause=0.02))
+    twilio.next(fault)
     began = time.monotonic()
-    refusal(channel, TEXT)
-    assert 0.28 <= time.monotonic() - began < 0.6
+    error = refusal(hasty, TEXT)
+    assert error.error_class is E.AMBIGUOUS
+    assert 0.28 <= time.monotonic() - began < 1.5
     assert len(twilio.messages) == 1
 
 
-def test_the_next_message_after_a_broken_one_gets_through(twilio: TwilioServer, channel: TwilioSms) -> None:
-    for fault in (Fault.accept_then_hang(), Fault.trickle("body"), Fault.garbage(), Fault.accept_then_cut()):
-        twilio.next(fault)
-        refusal(channel, TEXT)
-        channel.send(text(text="the next one"))
-    assert sum(message["body"] == "the next one" for message in twilio.messages) == 4
+@pytest.mark.parametrize("fault", [Fault.trickle("body"), Fault.garbage(), Fault.accept_then_cut()])
+def test_the_next_message_after_a_broken_one_gets_through(
+    twilio: TwilioServer, hasty: TwilioSms, fault: Fault
+) -> None:
+    twilio.next(fault)
+    refusal(hasty, TEXT)
+    hasty.send(text(text="the next one"))
+    assert twilio.messages[-1]["body"] == "the next one"
 
 
-def test_an_answer_just_in_time_counts(twilio: TwilioServer, channel: TwilioSms) -> None:
-    twilio.next(Fault.slow(0.15))
+def test_an_answer_that_is_slow_but_in_time_counts(twilio: TwilioServer, channel: TwilioSms) -> None:
+    twilio.next(Fault.slow(0.2))
     assert channel.send(TEXT).provider_id == twilio.messages[0]["sid"]
 
 
@@ -187,10 +199,10 @@ def test_a_refused_connection_is_no_send_at_all() -> None:
 def test_a_server_that_never_finishes_the_handshake_has_taken_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
-        error = failing(f"https://localhost:{silent.getsockname()[1]}")
+        error = failing(f"https://localhost:{silent.getsockname()[1]}", timeout=0.3)
         assert error.error_class is E.TRANSIENT
         assert "within 0.3 s" in str(error)
-        assert time.monotonic() - began < 0.8
+        assert time.monotonic() - began < 1.5
 
 
 def test_a_server_that_speaks_no_tls_has_taken_nothing() -> None:
@@ -210,8 +222,8 @@ def greet(server: socket.socket) -> None:
         connection.recv(1000)
 
 
-def failing(url: str) -> ChannelError:
-    channel = TwilioSms(sms_settings(url, timeout=0.3))
+def failing(url: str, timeout: float = 5.0) -> ChannelError:
+    channel = TwilioSms(sms_settings(url, timeout=timeout))
     error = refusal(channel, TEXT)
     channel.close()
     return error

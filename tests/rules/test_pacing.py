@@ -93,6 +93,8 @@ FREE_MOMENTS = [
     (TWO_A_WEEK, "5 10:00", [neighbour("2 10:00", FREE), neighbour("4 10:00", FREE)], "9 11:00"),  # 168 h
     (TWO_A_WEEK, "9 11:00", [neighbour("2 10:00", FREE), neighbour("4 10:00", FREE)], "9 11:00"),
     (TWO_A_WEEK, "9 10:59", [neighbour("2 10:00", FREE), neighbour("4 10:00", FREE)], "9 11:00"),
+    # The moment a week later is not in it: 2 10:00 + 168 h is 9 11:00.
+    (TWO_A_WEEK, "5 10:00", [neighbour("2 10:00", FREE), neighbour("9 11:00", FREE)], "5 10:00"),
     # Ahead as well: two on the 12th and 13th fill each week they are in, until the 12th + 7 days.
     (TWO_A_WEEK, "10 10:00", [neighbour("12 10:00", FREE), neighbour("13 10:00", FREE)], "19 10:00"),
     # No week holds all three: from the 3rd it ends on the 10th, from the 9th on the 16th.

@@ -175,6 +175,7 @@ def test_the_window_opens_next_and_closed_last(
 
 
 def test_the_next_opening_may_be_asked_for_another_calendar_day() -> None:
+    assert next_opening(wall("2026-03-03T09:00"), DAY, NY) == wall("2026-03-03T09:00")  # at or after
     assert next_opening(wall("2026-03-03T08:00"), DAY, NY, days=0) == wall("2026-03-03T09:00")
     assert next_opening(wall("2026-03-03T08:00"), DAY, NY, days=1) == wall("2026-03-04T09:00")
     # 29 December 08:00: the day after is missing, so it is the 31st.

@@ -30,10 +30,15 @@ def host_with_wrong_zones(tmp_path: Path) -> Iterator[None]:
     (tmp_path / "America" / "New_York").write_bytes(tokyo)
     before = zoneinfo.TZPATH
     zoneinfo.reset_tzpath([tmp_path])
-    zone.cache_clear()
+    _forget_zones()
     yield
     zoneinfo.reset_tzpath(before)
+    _forget_zones()
+
+
+def _forget_zones() -> None:
     zone.cache_clear()
+    ZoneInfo.clear_cache()
 
 
 @pytest.mark.usefixtures("host_with_wrong_zones")

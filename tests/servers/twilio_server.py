@@ -164,7 +164,9 @@ class TwilioServer:
             self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         scheme = "https" if self._tls else "http"
         self.url = f"{scheme}://localhost:{self._server.server_port}{self.prefix}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="twilio-server")
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.005,), name="twilio-server"
+        )
         self._thread.start()
         return self
 

@@ -1,0 +1,73 @@
+"""A yes in a file without its date is no answer to a withdrawal: nobody can tell which of them is the newer.
+
+Booking programs export a patient's old yes with every visit. Dated by the visit, it would undo what the patient
+has told us since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from notifier.import_values import Reading, RowProblem
+from notifier.models import Clinic, ConsentEntry, Patient
+from notifier.patients import PatientBook, PatientEntry
+from notifier.treatments import ConsentGiven
+
+
+class Withdrawals:
+    """What the patients of some rows have withdrawn; `before` leaves out what this very import records."""
+
+    def __init__(
+        self, session: Session, clinic: Clinic, readings: Sequence[Reading], *, before: datetime
+    ) -> None:
+        undated = [
+            reading.entry.patient
+            for reading in readings
+            if reading.entry is not None and reading.entry.consents and not reading.dated_consent
+        ]
+        known = PatientBook(session, clinic, undated).known if undated else []
+        entry = ConsentEntry
+        elsewhere = or_(entry.recorded_at != now, entry.recorded_by != actor)
+        rows = session.execute(
+            select(entry.patient_id, entry.channel, entry.granted, entry.at)
+            .where(entry.patient_id.in_([patient.id for patient in known]), elsewhere)
+            .order_by(entry.at, entry.granted.desc())
+        )
+        latest = {(patient_id, channel): (granted, at) for patient_id, channel, granted, at in rows}
+        self._since = {key: at for key, (granted, at) in latest.items() if not granted}
+        withdrew = {patient_id for patient_id, _ in self._since}
+        self._patients = [patient for patient in known if patient.id in withdrew]
+
+    def heed(self, reading: Reading) -> tuple[tuple[ConsentGiven, ...], list[RowProblem]]:
+        """The row's consents without a yes that may be older than a no, and a note for each that was left out."""
+        assert reading.entry is not None
+        kept, notes = [], []
+        for given in reading.entry.consents:
+            since = self._withdrawal(reading.entry.patient, given.channel)
+            if since is None or reading.dated_consent or not given.granted:
+                kept.append(given)
+            else:
+                column = f"consent_{given.channel}"
+                notes.append(
+                    reading.problem(
+                        column,
+                        f"The patient withdrew this consent on {since:%Y-%m-%d}, and the row does not say when it was "
+                        "given. It was not taken over; a newer one needs its consent_at.",
+                    )
+                )
+        return tuple(kept), notes
+
+    def _withdrawal(self, entry: PatientEntry, channel: str) -> datetime | None:
+        found = (self._since.get((known.id, channel)) for known in self._patients if _same(known, entry))
+        return next((since for since in found if since is not None), None)
+
+
+def _same(known: Patient, entry: PatientEntry) -> bool:
+    if entry.record_number and known.record_number:
+        return entry.record_number == known.record_number
+    shared = (entry.phone and entry.phone == known.phone) or (entry.email and entry.email == known.email)
+    return bool(shared) and entry.folded_name == known.folded_name

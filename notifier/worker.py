@@ -1,0 +1,156 @@
+"""The worker: APScheduler is its clock, a dispatch thread does the work, and new rows wake it.
+
+The scheduler's one job only sets an event: it drops a run while one is active, so the work is not in it. It
+is armed to the next due time, and never more than 15 seconds ahead.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from notifier import claiming
+from notifier.channels import Channel
+from notifier.claiming import Terms
+from notifier.clock import Clock
+from notifier.config import Settings
+from notifier.db import reading
+from notifier.dispatcher import Dispatcher
+from notifier.errors import DatabaseUnavailable
+from notifier.links import links_of
+from notifier.outcomes import Policy
+from notifier.pulse import Pulse
+from notifier.rules.delivery import RetryPolicy
+
+log = logging.getLogger(__name__)
+
+_AT_MOST = timedelta(seconds=15)
+_WHEN_STUCK = timedelta(milliseconds=50)
+_AFTER_TROUBLE = (1.0, 2.0, 5.0, 15.0)  # seconds between tries to reach the database
+
+
+def open_dispatcher(
+    engine: Engine, clock: Clock, channels: Mapping[str, Channel], settings: Settings
+) -> Dispatcher:
+    delivery = settings.delivery
+    # What stays in the outbox burdens no carrier, so it has no rate.
+    rates = {"sms": settings.sms.max_per_second} if delivery.mode != "outbox" else {}
+    terms = Terms(
+        worker=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}",
+        lease=delivery.lease,
+        channels=frozenset(channels),
+        rates=rates,
+        links=links_of(settings),
+    )
+    policy = Policy(
+        RetryPolicy(base=delivery.retry_base, longest=delivery.retry_max),
+        lookup_after=delivery.lookup_after,
+        breaker_probe=delivery.breaker_probe,
+    )
+    return Dispatcher(
+        engine,
+        clock,
+        channels,
+        terms=terms,
+        policy=policy,
+        lookup_gap=delivery.lookup_gap,
+        timeouts={
+            "sms": settings.sms.timeout.total_seconds(),
+            "email": settings.email.timeout.total_seconds(),
+        },
+        threads=delivery.threads,
+    )
+
+
+class Worker:
+    """Sends what is due, as long as it runs. `start` returns at once; `stop` finishes what is in flight."""
+
+    def __init__(
+        self, engine: Engine, clock: Clock, channels: Mapping[str, Channel], settings: Settings
+    ) -> None:
+        self._engine, self._clock, self._channels = engine, clock, channels
+        self._dispatcher = open_dispatcher(engine, clock, channels, settings)
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._pulse = Pulse(engine, self._wake.set)
+        self._thread = threading.Thread(target=self._work, name="dispatch", daemon=True)
+
+    def start(self) -> None:
+        from apscheduler.schedulers.background import BackgroundScheduler
+
+        # Quiet but for trouble: this scheduler's runs are as frequent as messages.
+        logging.getLogger("apscheduler").setLevel(logging.WARNING)
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._scheduler.start()
+        self._pulse.start()
+        self._wake.set()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._dispatcher.stop()
+        self._wake.set()
+        self._thread.join()
+        self._pulse.stop()
+        self._scheduler.shutdown(wait=False)
+        self._dispatcher.close()
+
+    def _work(self) -> None:
+        troubles = 0
+        while not self._stopping.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            try:
+                sent = self._dispatcher.drain()
+                self._arm(stuck=not sent)
+            except DatabaseUnavailable as error:
+                wait = _AFTER_TROUBLE[min(troubles, len(_AFTER_TROUBLE) - 1)]
+                log.warning("%s Trying again in %d s; nothing is lost.", error, wait)
+                troubles += 1
+                self._stopping.wait(wait)
+                self._wake.set()
+                continue
+            except Exception:
+                # One message that breaks the loop must not stop the others for ever.
+                log.exception("dispatch failed; trying again in %d s", _AFTER_TROUBLE[-1])
+                self._stopping.wait(_AFTER_TROUBLE[-1])
+                self._wake.set()
+                continue
+            if troubles:
+                log.warning("The database answers again.")
+                troubles = 0
+        self._record_the_rest()
+
+    def _arm(self, *, stuck: bool) -> None:
+        """Ring at the next due time; sooner than that, only news wakes the worker.
+
+        `stuck`: nothing could be sent just now. What is due then waits for its sender's rate or for another
+        worker's transaction, and asking without a pause would not make it sooner.
+        """
+        with reading(self._engine) as session:
+            due = claiming.next_due(session, self._channels)
+        wait = _AT_MOST if due is None else min(max(due - self._clock.now(), timedelta(0)), _AT_MOST)
+        if stuck:
+            wait = max(wait, _WHEN_STUCK)
+        self._scheduler.add_job(
+            self._wake.set,
+            "date",
+            run_date=datetime.now(UTC) + wait,
+            id="dispatch",
+            replace_existing=True,
+            misfire_grace_time=None,
+        )
+
+    def _record_the_rest(self) -> None:
+        """What came back while stopping is written down; without a database it is left to the look-up."""
+        try:
+            self._dispatcher.drain()
+        except DatabaseUnavailable as error:
+            log.error("%s What was in flight will be looked up at the provider.", error)
