@@ -1,7 +1,7 @@
 """A yes in a file without its date is no answer to a withdrawal: nobody can tell which of them is the newer.
 
-Booking programs export a patient's old yes with every visit. Dated by the visit, it would undo what the patient
-has told us since.
+Booking programs export a patient's old yes with every visit. Dated by the visit, it would undo what the
+patient has told us since.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from notifier.treatments import ConsentGiven
 
 
 class Withdrawals:
-    """What the patients of some rows have withdrawn; `before` leaves out what this very import records."""
+    """What the patients of some rows have withdrawn, apart from what this very import records."""
 
     def __init__(
-        self, session: Session, clinic: Clinic, readings: Sequence[Reading], *, before: datetime
+        self, session: Session, clinic: Clinic, readings: Sequence[Reading], *, now: datetime, actor: str
     ) -> None:
         undated = [
             reading.entry.patient
@@ -43,7 +43,7 @@ class Withdrawals:
         self._patients = [patient for patient in known if patient.id in withdrew]
 
     def heed(self, reading: Reading) -> tuple[tuple[ConsentGiven, ...], list[RowProblem]]:
-        """The row's consents without a yes that may be older than a no, and a note for each that was left out."""
+        """The row's consents but for each yes that may be older than a no; a note says so."""
         assert reading.entry is not None
         kept, notes = [], []
         for given in reading.entry.consents:
@@ -55,8 +55,8 @@ class Withdrawals:
                 notes.append(
                     reading.problem(
                         column,
-                        f"The patient withdrew this consent on {since:%Y-%m-%d}, and the row does not say when it was "
-                        "given. It was not taken over; a newer one needs its consent_at.",
+                        f"The patient withdrew this consent on {since:%Y-%m-%d}, and the row does not say when "
+                        "it was given. It was not taken over; a newer one needs its consent_at.",
                     )
                 )
         return tuple(kept), notes

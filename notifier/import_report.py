@@ -12,8 +12,8 @@ class ImportReport:
     """Every row of the file is added, known or left out; on a dry run, it would be.
 
     `repeated`: how many of the known stand more than once in the file itself. `problems`: why rows were left
-    out, one row perhaps for several reasons. `notes`: what is worth a look about rows that were not. `ignored`:
-    columns that mean nothing here.
+    out, one row perhaps for several reasons. `notes`: what is worth a look about rows that were not.
+    `ignored`: columns that mean nothing here.
     """
 
     file: str

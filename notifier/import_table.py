@@ -1,7 +1,7 @@
 """A treatments file as bytes → rows with named columns, whatever program wrote it.
 
-Comma, semicolon or tab; UTF-8 with or without its mark, or UTF-16 with one ("Unicode text" of Excel). Rows are
-counted as a spreadsheet shows them: the header is row 1.
+Comma, semicolon or tab; UTF-8 with or without its mark, or UTF-16 with one ("Unicode text" of Excel). Rows
+are counted as a spreadsheet shows them: the header is row 1.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`headers`: what the file calls the columns that it has. `ignored`: those that nothing here stands for."""
+    """`headers`: what the file calls the columns it has. `ignored`: those that mean nothing here."""
 
     headers: dict[str, str]
     ignored: tuple[str, ...]
@@ -172,8 +172,8 @@ def _records(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[
         except csv.Error as error:
             if "expected after" not in str(error):
                 raise InputError(
-                    f'Row {number} of {path.name} opens a quote (") that is not closed, so the rows below cannot '
-                    "be told apart. Close it, or leave it out; nothing was imported."
+                    f'Row {number} of {path.name} opens a quote (") that is not closed, so the rows below '
+                    "cannot be told apart. Close it, or leave it out; nothing was imported."
                 ) from None
             yield number, None
         else:
@@ -181,7 +181,7 @@ def _records(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[
 
 
 def _clean(cells: list[str]) -> list[str]:
-    """Without outer blanks, and without the ="…" by which exports keep a spreadsheet from changing a number."""
+    """Without outer blanks, and without the ="…" that keeps a spreadsheet from changing a number."""
     plain = [cell.strip() for cell in cells]
     return [cell[2:-1] if cell[:2] == '="' and cell[-1] == '"' and len(cell) > 2 else cell for cell in plain]
 
@@ -210,7 +210,7 @@ def _require(path: Path, header: list[str], places: dict[str, int]) -> None:
         if column is not None and places[column] != index:
             first = header[places[column]]
             raise InputError(
-                f'Two columns of {path.name}, "{first}" and "{name}", both mean {column}. Rename or remove one.'
+                f'Two columns of {path.name}, "{first}" and "{name}", both mean {column}. Remove one.'
             )
     needed = {
         "first_name": {"first_name", FULL_NAME},
@@ -232,6 +232,7 @@ def _row(number: int, cells: list[str] | None, places: dict[str, int], width: in
     if any(cells[width:]):
         return Row(
             number,
-            fault=f"The row has {len(cells)} values for {width} columns. A value with the separator in it needs quotes.",
+            fault=f"The row has {len(cells)} values for {width} columns. "
+            "A value with the separator in it needs quotes.",
         )
     return Row(number, {column: cells[index] for column, index in places.items() if index < len(cells)})

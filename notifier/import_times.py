@@ -46,7 +46,21 @@ _SERIAL_START = datetime(1899, 12, 30)  # noqa: DTZ001 - a wall clock without a 
 _MONTHS: Final = {
     letters: number
     for number, names in enumerate(
-        "jan ene,feb,mar,apr abr,may,jun,jul,aug ago,sep set,oct,nov,dec dic".split(","), start=1
+        (
+            "jan ene",
+            "feb",
+            "mar",
+            "apr abr",
+            "may",
+            "jun",
+            "jul",
+            "aug ago",
+            "sep set",
+            "oct",
+            "nov",
+            "dec dic",
+        ),
+        start=1,
     )
     for letters in names.split()
 }
@@ -136,7 +150,7 @@ def _clock(raw: str, found: re.Match[str]) -> time | None:
         return None
     number = int(hour)
     try:
-        if half and not 1 <= number <= 12 or not (half or minute):
+        if (half and not 1 <= number <= 12) or not (half or minute):
             raise ValueError
         if half:
             number = number % 12 + (12 if half in "pP" else 0)

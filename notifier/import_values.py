@@ -34,7 +34,7 @@ _CHANNELS: Final = {
     **dict.fromkeys(("sms", "text", "text message", "txt", "mensaje de texto"), "sms"),
     **dict.fromkeys(("email", "e mail", "mail", "correo", "correo electronico"), "email"),
 }
-# What Excel makes of a long number: the digits at its end are gone, and what is left may be another patient's.
+# What Excel makes of a long number: its last digits are gone, and the rest may be another patient's.
 _SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 _FORMULA_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|NULL!|NUM!|DIV/0!)", re.IGNORECASE)
 # PostgreSQL refuses what is longer, and SQLite keeps it until the day the clinic moves to PostgreSQL.
@@ -146,7 +146,7 @@ class RowReader:
         return key
 
     def _zone(self, raw: str) -> str:
-        # To find the nearest name takes milliseconds, which a file with one wrong word in each row need not pay.
+        # To find the nearest name takes milliseconds; a file with one wrong word in each row pays once.
         if raw not in self._bad_zones:
             try:
                 zone(raw)
@@ -179,7 +179,7 @@ class RowReader:
 
 
 class _Fields:
-    """The values of one row, converted one by one; what cannot be is kept as a problem, and the rest goes on."""
+    """The values of one row, converted one by one; what cannot be is a problem, and the rest goes on."""
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
@@ -243,7 +243,7 @@ def _areas(raw: str) -> tuple[str, ...]:
 
 
 def _key(patient: PatientEntry, plan: str, ended_at: datetime) -> str:
-    """Stands in for an external_id: the same row is known again, even when the desk has corrected the patient."""
+    """Stands in for an external_id: the same row is known, also when the desk corrected the patient."""
     said = (
         patient.record_number,
         patient.folded_name,

@@ -1,7 +1,7 @@
 """Import of treatments from a CSV file: an entry point, with its own transactions.
 
-A row that is there already, by its external_id or else by what it says, is found and left as it is, so a file may
-be imported again at any time: after a crash the rest goes in, and nothing doubles.
+A row that is there already, by its external_id or else by what it says, is found and left as it is, so a file
+may be imported again at any time: after a crash the rest goes in, and nothing doubles.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def import_file(
 ) -> ImportReport:
     """Record every good row of the file, in batches of one transaction each; report the others.
 
-    A row whose external_id is known but which says something else is noted and changes nothing. Consent without
-    `consent_at` is dated when the treatment ended, and does not undo a withdrawal. `confirmed` lets treatments in
-    that end in the future or ended long ago. `progress` is told the rows done and their total after each batch.
-    Raises NotifierError where the file as a whole, the clinic or the database cannot be used.
+    A row whose external_id is known but which says something else is noted and changes nothing. Consent
+    without `consent_at` is dated when the treatment ended, and does not undo a withdrawal. `confirmed` lets in
+    treatments that end in the future or ended long ago. `progress` is told the rows done and their total after
+    each batch. Raises NotifierError where the file as a whole, the clinic or the database cannot be used.
     """
     with db.reading(engine) as session:
         clinic = clinics.only(session, clinic_key)
@@ -157,7 +157,7 @@ class _Import:
             self._count(reading, outcome)
 
     def _store_apart(self, readings: Sequence[Reading], error: Exception) -> None:
-        """Another import of the same rows was quicker, or one row is more than the database takes: find it."""
+        """Another import of these rows was quicker, or the database does not take one: find it."""
         if len(readings) > 1:
             middle = len(readings) // 2
             self._store(readings[:middle])

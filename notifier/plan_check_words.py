@@ -62,10 +62,14 @@ def _reserved_pattern() -> re.Pattern[str]:
 
 
 _SENTENCE = re.compile(r"[^.!?¿¡]+")
-_VERB = r"\b(?:reply|respond|answer|text|send|write|responda|responde|conteste|contesta|envíe|envía|escriba|escribe)"
-_ASKED_FOR = re.compile(rf"{_VERB}\b", re.IGNORECASE)
+_ASKED_FOR = re.compile(
+    r"\b(?:reply|respond|answer|text|send|write|responda|responde|conteste|contesta|"
+    r"envíe|envía|escriba|escribe)\b",
+    re.IGNORECASE,
+)
 _ASKED_DIRECTLY = re.compile(
-    r"\b(?:reply|respond|responda|responde|conteste|contesta)\s+(?:with\s+|con\s+|just\s+|only\s+|solo\s+)?[\"'“«]?$",
+    r"\b(?:reply|respond|responda|responde|conteste|contesta)\s+"
+    r"(?:with\s+|con\s+|just\s+|only\s+|solo\s+)?[\"'“«]?$",
     re.IGNORECASE,
 )
 _CONDITION = re.compile(r"[\"'”»]?\s+(?:if|when|to|for|si|para|cuando)\b", re.IGNORECASE)
@@ -87,6 +91,11 @@ _MEANT = {
     "help": re.compile(r"\W*(?:for|para)\s+(?:more\s+|más\s+)?(?:help|info\w*|ayuda)\b", re.IGNORECASE),
 }
 _MESSAGES = re.compile(r"\b(?:messages|texts|sms|e-?mails|mensajes|textos|correos)\b", re.IGNORECASE)
+_ABOUT_MESSAGES = re.compile(
+    r"\b(?:to\s+(?:stop|end|quit|leave|get|receive|start|restart|resume)"
+    r"|para\s+(?:no|dejar|parar|cancelar|terminar|recibir|volver|reanudar))\b.*?" + _MESSAGES.pattern,
+    re.IGNORECASE | re.DOTALL,
+)
 # Behind the purpose the sentence is over, or something else begins: "STOP to end the course" is neither.
 _OVER = re.compile(r"\s*(?:$|[,;:)\-–—/]|(?:or|and|o|y)\b)", re.IGNORECASE)
 
@@ -129,14 +138,14 @@ def _is_offered(before: str, found: re.Match[str], words: str) -> bool:
 
 
 def _is_meant(words: str, found: re.Match[str], kind: str) -> bool:
-    """Whether the word is offered for what it does, as in "STOP to end" or "to end these texts reply STOP"."""
+    """Whether the word is offered for what it does: "STOP to end", "to end these texts reply STOP"."""
     sentence = next(s for s in _SENTENCE.finditer(words) if s.start() <= found.start() < s.end())
     purpose = _MEANT[kind].match(words, found.end(), sentence.end())
     if purpose is not None:
         rest = words[purpose.end() : sentence.end()]
         return kind != "opt_out" or _OVER.match(rest) is not None or _MESSAGES.search(rest) is not None
-    about_messages = _MESSAGES.search(words, sentence.start(), found.start())
-    return kind != "help" and about_messages is not None
+    before = _ABOUT_MESSAGES.search(words, sentence.start(), found.start())
+    return kind != "help" and before is not None
 
 
 # By treatment: words that would tell a stranger who reads along what was done.
@@ -152,17 +161,20 @@ _NAME_ENDS = re.compile(
     r"(?: ?after ?care| plan| therapy| treatment)+$"
 )
 _SAYS_NOTHING = frozenset(
-    ("", "after", "aftercare", "care", "cuidado", "cuidados", "default", "plan", "session", "therapy")
-    + ("terapia", "tratamiento", "treatment", "visit", "visita")
+    ("", "aftercare", "care", "cuidados", "plan", "therapy", "terapia", "tratamiento", "treatment", "visit")
 )
+_TREATMENT_NAME = re.compile(r"\{\{[-+]?\s*treatment\.name\b")
 
 
-def treatment_named(words: str, plan: Plan, *, any_treatment: bool) -> Iterator[tuple[int, str]]:
-    """Places and words that tell which treatment it was.
+def treatment_named(source: str, plan: Plan, *, any_treatment: bool) -> Iterator[tuple[int, str]]:
+    """Places in a block and words that tell which treatment it was.
 
     With `any_treatment` every treatment that is known counts, otherwise those of this plan, or every one
     where it is none of them: an e-mail may advise against "masajes" after dry needling.
     """
+    words = seen(source)
+    for found in _TREATMENT_NAME.finditer(source):
+        yield found.start(), "{{ treatment.name }}"
     folded = _FIGURES_OF_SPEECH.sub(lambda figure: "\0" * len(figure.group()), _folded(words))
     for found in _telling(_plan_words(plan), any_treatment).finditer(folded):
         yield found.start(), words[found.start() : found.end()]
@@ -170,7 +182,7 @@ def treatment_named(words: str, plan: Plan, *, any_treatment: bool) -> Iterator[
 
 def _plan_words(plan: Plan) -> frozenset[str]:
     phrases = {_NAME_ENDS.sub("", _folded(name)).strip() for name in plan.name.values()}
-    phrases |= {_folded(name).replace("-", " ") for name in (plan.treatment, plan.key)}
+    phrases.add(_folded(plan.treatment).replace("-", " "))
     return frozenset(phrases - _SAYS_NOTHING)
 
 
@@ -191,8 +203,8 @@ def _folded(words: str) -> str:
 
 # Only parts that no warning needs: "pain in your chest" and "a swollen calf" have to be said.
 _BODY_PART = re.compile(
-    r"\byour (?:(?:left|right|lower|upper|sore) )*(?:neck|shoulders?|back|knees?|hips?|elbows?|ankles?|wrists?|heels?|"
-    r"thighs?|hamstrings?|spine|pelvis)\b"
+    r"\byour (?:(?:left|right|lower|upper|sore) )*(?:neck|shoulders?|back|knees?|hips?|elbows?|ankles?|"
+    r"wrists?|heels?|thighs?|hamstrings?|spine|pelvis)\b"
     r"|\b(?:su|el|la|los|las) (?:cuello|hombros?|espalda|rodillas?|caderas?|codos?|tobillos?|munecas?|"
     r"talon(?:es)?|muslos?|columna|pelvis)\b"
 )

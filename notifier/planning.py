@@ -37,10 +37,14 @@ def replan(session: Session, patients: Collection[Patient], *, now: datetime, ac
         return Changes()
     world = World.load(session, patients, now)
     desired: list[tuple[Patient, Desired]] = []
-    for patient in sorted(patients, key=lambda p: p.id):
-        rows = _PatientPlan(world, patient, now).desired()
-        world.remember(patient, rows)
-        desired += [(patient, row) for row in rows]
+    wishes = [_PatientPlan(world, patient, now) for patient in sorted(patients, key=lambda p: p.id)]
+    for wish in wishes:
+        for message in wish.unmoved():
+            world.stand(message)
+    for wish in wishes:
+        rows = wish.desired()
+        world.remember(wish.patient, rows)
+        desired += [(wish.patient, row) for row in rows]
     return write(session, world, desired, now=now, actor=actor)
 
 
@@ -60,6 +64,15 @@ class _PatientPlan:
         self.newer = pacing.superseded_by(live)
         speaking = [t for t in live if t.spoke or t.id not in self.newer]
         self.speaker = pacing.spoken_for(speaking)
+        by_id = {treatment.id: treatment for treatment in self.treatments}
+        self.settled = {
+            place: stay
+            for place, rows in self.rows.items()
+            if (stay := [row for row in rows if self._stays(row, by_id[place[0]])])
+        }
+
+    def unmoved(self) -> list[Message]:
+        return [row for rows in self.settled.values() for row in rows]
 
     def _treated(self, treatment: Treatment) -> pacing.Treated:
         plan = self.world.plan(treatment)
@@ -78,23 +91,38 @@ class _PatientPlan:
         result: list[Desired] = []
         candidates: list[pacing.Candidate] = []
         channels: dict[tuple[Any, str], tuple[Treatment, Step, list[str]]] = {}
-        fixed: list[pacing.Neighbour] = []
+        fixed = [n for row in self.unmoved() if (n := self.world.neighbour(row)) is not None]
         for treatment in self.treatments:
-            for order, step in enumerate(self.world.plan(treatment).steps):
-                settled = [row for row in self.rows[treatment.id, step.key] if self._stays(row, treatment)]
-                if settled:
-                    fixed += [n for row in settled if (n := self.world.neighbour(row)) is not None]
+            for step in self.world.plan(treatment).steps:
+                if (treatment.id, step.key) in self.settled:
+                    result += self._waiting_beside(treatment, step)
                     continue
                 outcome, ways = self._judge(treatment, step)
                 if isinstance(outcome, Skip):
                     result += [self._row(treatment, step, channel, outcome) for channel in ways]
                 else:
                     channels[treatment.id, step.key] = (treatment, step, ways)
-                    candidates.append(self._candidate(treatment, step, outcome, order))
+                    candidates.append(self._candidate(treatment, step, outcome, len(candidates)))
         placed = pacing.schedule(candidates, fixed + self._beside(), self.tz)
         for place, outcome in placed.items():
             treatment, step, ways = channels[place]
             result += [self._row(treatment, step, channel, outcome) for channel in ways]
+        return result
+
+    def _waiting_beside(self, treatment: Treatment, step: Step) -> list[Desired]:
+        """Rows of a settled step that wait on another channel: they keep their time, but heed a stop."""
+        place = treatment.id, step.key
+        result = []
+        for row in self.rows[place]:
+            if row in self.settled[place] or row.status not in (Status.SCHEDULED, Status.HELD):
+                continue
+            stop = self._stopped(treatment, step)
+            if stop is None and (obstacle := self._obstacle(treatment, step, row.channel)):
+                stop = Skip(SkipCode.UNREACHABLE, obstacle, row.useful_until)
+            kept = Desired(
+                treatment, step, row.channel, Status(row.status), row.due_at, row.useful_until, "", row.reason
+            )
+            result.append(kept if stop is None else self._row(treatment, step, row.channel, stop))
         return result
 
     def _stays(self, row: Message, treatment: Treatment) -> bool:
@@ -105,9 +133,18 @@ class _PatientPlan:
             return False
         if row.status == Status.HELD:
             return True
+        if row.status == Status.SKIPPED:
+            return self._is_over(row, treatment)
         # Due already: whether it may still leave is judged at dispatch, a moment from now.
         overdue = row.due_at is not None and row.due_at <= self.now
         return row.status == Status.SCHEDULED and overdue and self._undisturbed(row, treatment)
+
+    def _is_over(self, row: Message, treatment: Treatment) -> bool:
+        """Too late for anything to bring it back: the reason it has is why it was not sent, and stays."""
+        step = self.world.plan(treatment).step(row.step or "")
+        if step is None or row.useful_until is None or row.useful_until >= self.now:
+            return False
+        return self._due(treatment, step).useful_until == row.useful_until
 
     def _undisturbed(self, row: Message, treatment: Treatment) -> bool:
         step = self.world.plan(treatment).step(row.step or "")
@@ -128,12 +165,15 @@ class _PatientPlan:
         facts = self._facts(treatment, step)
         if not step.audience.scores(facts):
             return Skip(SkipCode.AUDIENCE, _not_for(step, facts)), ways
-        plan = self.world.plan(treatment)
-        occasion = Occasion(treatment.ended_at, treatment.logged_at, treatment.next_visit_at)
-        due = timing.due(step, occasion, window=plan.window, tz=self.tz, not_before=self.now)
+        due = self._due(treatment, step)
         if isinstance(due, Due) and obstacle:
             return Skip(SkipCode.UNREACHABLE, obstacle, due.useful_until), ways
         return due, ways
+
+    def _due(self, treatment: Treatment, step: Step) -> Due | Skip:
+        plan = self.world.plan(treatment)
+        occasion = Occasion(treatment.ended_at, treatment.logged_at, treatment.next_visit_at)
+        return timing.due(step, occasion, window=plan.window, tz=self.tz, not_before=self.now)
 
     def _stopped(self, treatment: Treatment, step: Step) -> Skip | None:
         if treatment.voided_at is not None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from notifier import reach
 from notifier.db import wake_workers
+from notifier.errors import ConflictError
 from notifier.models import Message, MessageEvent, Patient, Treatment
 from notifier.rules.delivery import Kind, Priority, Status
 from notifier.rules.plan import Step
@@ -99,6 +100,7 @@ class _Writer:
         to = reach.address_of(patient, row.channel) or ""
         address = addresses.get((patient.clinic_id, row.channel, to))
         return {
+            "sender_id": self._sender_id(patient, row.channel),
             "status": str(row.status),
             "reason": row.reason,
             "reason_code": str(row.code),
@@ -110,15 +112,19 @@ class _Writer:
             "safety": row.step.safety,
         }
 
+    def _sender_id(self, patient: Patient, channel: str) -> int:
+        """The channel's sender. A row that cannot be sent for want of one names another of the clinic's."""
+        senders = self.world.reach.senders
+        of_clinic = [sender for (clinic, _), sender in senders.items() if clinic == patient.clinic_id]
+        if not of_clinic:
+            raise ConflictError("The clinic has no sender in use, so nothing can be planned. Add one first.")
+        return senders.get((patient.clinic_id, channel), of_clinic[0]).id
+
     def _birth(self, patient: Patient, row: Desired) -> dict[str, Any]:
-        sender = self.world.reach.sender(patient, row.channel) or next(
-            sender for (clinic, _), sender in self.world.reach.senders.items() if clinic == patient.clinic_id
-        )
         return {
             "clinic_id": patient.clinic_id,
             "kind": str(Kind.PLANNED),
             "dedup_key": f"plan:{row.treatment.id}:{row.step.key}:{row.channel}",
-            "sender_id": sender.id,
             "priority": Priority.PLANNED,
             "channel": row.channel,
             "patient_id": patient.id,

@@ -21,6 +21,8 @@ from notifier.rules.plan import Plan
 
 # A treatment older than this has nothing left to send, but for a visit booked far ahead.
 HORIZON = timedelta(days=400)
+# What the session saw before the rows were locked may be old.
+_FRESH = {"populate_existing": True}
 
 
 @dataclass
@@ -37,6 +39,7 @@ class World:
     @classmethod
     def load(cls, session: Session, patients: Collection[Patient], now: datetime) -> World:
         ids = {patient.id for patient in patients}
+        _lock(session, ids)
         clinic_ids = {patient.clinic_id for patient in patients}
         clinics = session.scalars(select(Clinic).where(Clinic.id.in_(clinic_ids)))
         world = cls({clinic.id: clinic for clinic in clinics}, reach.load(session, patients))
@@ -44,7 +47,8 @@ class World:
         rows = session.scalars(
             select(Treatment)
             .where(Treatment.patient_id.in_(ids | sharing), Treatment.ended_at > now - HORIZON)
-            .order_by(Treatment.ended_at, Treatment.id)
+            .order_by(Treatment.ended_at, Treatment.id),
+            execution_options=_FRESH,
         )
         for treatment in rows:
             world.treatment_of[treatment.id] = treatment
@@ -65,16 +69,22 @@ class World:
         rows = session.scalars(
             select(Message).where(
                 Message.kind == str(Kind.PLANNED), Message.treatment_id.in_(list(self.treatment_of))
-            )
+            ),
+            execution_options=_FRESH,
         )
         for message in rows:
             assert message.patient_id is not None
             if message.patient_id in sharing:
-                neighbour = self.neighbour(message)
-                if neighbour is not None:
-                    self.beside[message.to].append((message.patient_id, neighbour))
+                self.stand(message)
             else:
                 self.messages[message.patient_id].append(message)
+
+    def stand(self, message: Message) -> None:
+        """Whoever shares the address gives way to this message, which a replan does not move."""
+        neighbour = self.neighbour(message)
+        if neighbour is not None:
+            assert message.patient_id is not None
+            self.beside[message.to].append((message.patient_id, neighbour))
 
     def plan(self, treatment: Treatment) -> Plan:
         return self.definitions[treatment.plan_version_id].plan
@@ -95,6 +105,22 @@ class World:
                     row.due_at, self.plan(row.treatment).pace, treatment=row.treatment.id
                 )
                 self.beside[address].append((patient.id, neighbour))
+
+
+def _lock(session: Session, patient_ids: Collection[int]) -> None:
+    """Keep other replans of these patients, and claims of their unsent rows, waiting until this one is done.
+
+    On SQLite whoever writes is alone anyway, and these are plain look-ups.
+    """
+    patients = select(Patient.id).where(Patient.id.in_(patient_ids)).order_by(Patient.id)
+    session.execute(patients.with_for_update(key_share=True))
+    unsent = select(Message.id).where(
+        Message.patient_id.in_(patient_ids),
+        Message.kind == str(Kind.PLANNED),
+        # Rows that are being sent or settled are not ours to change, so not ours to wait for.
+        Message.attempts == 0,
+    )
+    session.execute(unsent.order_by(Message.id).with_for_update())
 
 
 def place_in_time(message: Message) -> datetime | None:

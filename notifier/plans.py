@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from notifier import audit
 from notifier.errors import NotFoundError
 from notifier.models import Clinic, PlanApproval, PlanRow, PlanVersion
 from notifier.planfiles import Content, Definition, define, digest_of, read_content, read_folder
+from notifier.rules.zones import to_instant, zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,8 @@ def load_folder(session: Session, clinic: Clinic, folder: Path, *, now: datetime
     loaded = save(session, clinic, read_content(folder), now=now, actor=actor)
     plan = definition.plan
     if plan.reviewed_by and plan.reviewed_on and not loaded.version.approvals:
-        approve(session, loaded.version, by=plan.reviewed_by, now=now, actor=actor)
+        midnight = to_instant(datetime.combine(plan.reviewed_on, time()), zone(clinic.timezone))
+        approve(session, loaded.version, by=plan.reviewed_by, on=midnight, now=now, actor=actor)
     return loaded
 
 
@@ -103,17 +105,22 @@ def save(session: Session, clinic: Clinic, content: Content, *, now: datetime, a
     return Loaded(version, is_new=True)
 
 
-def approve(session: Session, version: PlanVersion, *, by: str, now: datetime, actor: str) -> PlanApproval:
-    """A named clinician approves the words of this version; the next version needs it again."""
+def approve(
+    session: Session, version: PlanVersion, *, by: str, now: datetime, actor: str, on: datetime | None = None
+) -> PlanApproval:
+    """A named clinician approves the words of this version; the next version needs it again.
+
+    `on`: when they did, where it was not now.
+    """
     approval = PlanApproval(
         clinic_id=version.clinic_id,
         plan_version_id=version.id,
         approved_by=by,
-        approved_on=now,
+        approved_on=on or now,
         recorded_at=now,
         recorded_by=actor,
     )
-    session.add(approval)
+    version.approvals.append(approval)
     session.flush()
     audit.note(
         session,

@@ -56,7 +56,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Recorded:
-    """`is_new` is False where the same treatment was there already; then nothing was added."""
+    """`is_new` is False where the same treatment was there already; then none was added."""
 
     treatment: Treatment
     is_new: bool
@@ -93,6 +93,8 @@ class _Desk:
         self, session: Session, clinic: Clinic, entries: Sequence[Entry], now: datetime, actor: str
     ) -> None:
         self.session, self.clinic, self.now, self.actor = session, clinic, now, actor
+        # Two desks that log the same treatment at the same moment do so one after the other.
+        session.execute(select(Clinic.id).where(Clinic.id == clinic.id).with_for_update(key_share=True))
         self.versions = plans.current_versions(session, clinic)
         self.cleaned = {id(entry): _clean(entry, clinic) for entry in entries}
         usable = [entry for entry in self.cleaned.values() if isinstance(entry, PatientEntry)]
@@ -100,6 +102,7 @@ class _Desk:
         self.by_key = self._known_keys(entries)
         self.of_patient = self._known_treatments()
         self.recorded: list[tuple[Entry, Treatment]] = []
+        self.said: list[tuple[Entry, Patient]] = []
         self.touched: dict[Patient, None] = {}
 
     def _known_keys(self, entries: Sequence[Entry]) -> dict[tuple[str, str], Treatment]:
@@ -126,6 +129,8 @@ class _Desk:
         _check_times(entry, self.clinic, self.now)
         patient = self.book.find_or_add(cleaned, now=self.now, actor=self.actor)
         self.touched[patient] = None
+        # Also where the treatment turns out to be logged already: a yes, and above all a no, is never lost.
+        self.said.append((entry, patient))
         if (twin := self._twin(entry, version, patient)) is not None:
             return Recorded(twin, is_new=False)
         return Recorded(self._add(entry, version, patient), is_new=True)
@@ -190,12 +195,12 @@ class _Desk:
     def finish(self) -> Changes:
         """Write consents, messages, events and the audit trail for all that was taken."""
         self.session.flush()
-        known = consent.lines(self.session, {treatment.patient_id for _, treatment in self.recorded})
-        for entry, treatment in self.recorded:
+        known = consent.lines(self.session, {patient.id for _, patient in self.said})
+        for entry, patient in self.said:
             for given in entry.consents:
                 consent.record(
                     self.session,
-                    treatment.patient,
+                    patient,
                     given.channel,
                     granted=given.granted,
                     at=given.at,
@@ -205,6 +210,7 @@ class _Desk:
                     actor=self.actor,
                     known=known,
                 )
+        for entry, treatment in self.recorded:
             _note(self.session, treatment, self.now, self.actor, "treatment.logged", source=entry.source)
         return replan(self.session, list(self.touched), now=self.now, actor=self.actor)
 

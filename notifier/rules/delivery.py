@@ -81,8 +81,9 @@ S = Status
 _AFTER_PROVIDER = {S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}
 
 MOVES: dict[Status, frozenset[Status]] = {
-    S.SCHEDULED: frozenset({S.SCHEDULED, S.SENDING, S.HELD, S.SKIPPED, S.CANCELLED}),
-    S.HELD: frozenset({S.SCHEDULED, S.SKIPPED, S.CANCELLED}),
+    # Straight to sent or delivered: it waits for another try, and a late report says that one got through.
+    S.SCHEDULED: frozenset({S.SCHEDULED, S.SENDING, S.HELD, S.SKIPPED, S.CANCELLED, S.SENT, S.DELIVERED}),
+    S.HELD: frozenset({S.SCHEDULED, S.SKIPPED, S.CANCELLED, S.SENT, S.DELIVERED}),
     # Back to scheduled: released before the call, or a definite refusal that will be tried again.
     S.SENDING: frozenset(_AFTER_PROVIDER | {S.SCHEDULED, S.UNKNOWN, S.HELD, S.SKIPPED}),
     # A late outcome, a report or a look-up settles it; asked and absent, it is sent again.
@@ -100,6 +101,8 @@ MOVES: dict[Status, frozenset[Status]] = {
 
 # Reports come late, twice and out of order; a lower rank never overwrites a higher one.
 RANK: dict[Status, int] = {
+    S.SCHEDULED: 0,
+    S.HELD: 0,
     S.SENDING: 0,
     S.UNKNOWN: 1,
     S.ACCEPTED: 2,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,9 @@ WEEK = timedelta(days=7)
 ONE_VISIT = timedelta(hours=4)
 # Beyond this nobody connects the message with the treatment any more; it also bounds the search for a place.
 _LONGEST_WAIT = timedelta(days=60)
+
+
+Place = tuple[Hashable, str]  # treatment and step key
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Candidate:
     safety: bool = False
     scores: frozenset[Score] = ALWAYS
     order: int = 0
-    place: tuple[Hashable, str] = field(init=False)
+    place: Place = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "place", (self.treatment, self.key))
@@ -48,23 +51,38 @@ class Candidate:
 
 def schedule(
     candidates: Sequence[Candidate], neighbours: Iterable[Neighbour], tz: ZoneInfo
-) -> dict[tuple[Hashable, str], Due | Skip]:
+) -> dict[Place, Due | Skip]:
     """A place for each candidate, oldest first. Safety steps keep theirs, and the others give way."""
-    queue = sorted(candidates, key=lambda c: (c.due.at, c.order))
-    placed = list(neighbours)
-    result: dict[tuple[Hashable, str], Due | Skip] = {}
-    for candidate in queue:
-        if candidate.safety:
-            placed.append(_as_neighbour(candidate, candidate.due.at))
-            result[candidate.place] = candidate.due
+    queue = sorted(candidates, key=lambda c: (c.due.at, c.due.nominal or c.due.at, c.order))
+    others = list(neighbours)
+    unfit: set[Place] = set()
+    while True:
+        result, overtakers = _one_pass(queue, others, unfit, tz)
+        # A step that finds no place itself has overtaken nothing: without it, the other may go.
+        dropped = {place for place in overtakers if isinstance(result[place], Skip)}
+        if dropped <= unfit:
+            return result
+        unfit |= dropped
+
+
+def _one_pass(
+    queue: Sequence[Candidate], neighbours: Sequence[Neighbour], unfit: set[Place], tz: ZoneInfo
+) -> tuple[dict[Place, Due | Skip], set[Place]]:
+    safe = [candidate for candidate in queue if candidate.safety]
+    result: dict[Place, Due | Skip] = {candidate.place: candidate.due for candidate in safe}
+    placed = [*neighbours, *(_as_neighbour(candidate, candidate.due.at) for candidate in safe)]
+    overtakers: set[Place] = set()
     for index, candidate in enumerate(queue):
         if candidate.safety:
             continue
-        outcome = _place(candidate, placed, queue[index + 1 :], tz)
+        later = [other for other in queue[index + 1 :] if other.place not in unfit]
+        outcome, overtaker = _place(candidate, placed, later, tz)
+        if overtaker is not None:
+            overtakers.add(overtaker.place)
         if isinstance(outcome, Due):
             placed.append(_as_neighbour(candidate, outcome.at))
         result[candidate.place] = outcome
-    return result
+    return result, overtakers
 
 
 def _as_neighbour(candidate: Candidate, at: datetime) -> Neighbour:
@@ -73,7 +91,8 @@ def _as_neighbour(candidate: Candidate, at: datetime) -> Neighbour:
 
 def _place(
     candidate: Candidate, placed: list[Neighbour], later: Sequence[Candidate], tz: ZoneInfo
-) -> Due | Skip:
+) -> tuple[Due | Skip, Candidate | None]:
+    """Where it may go, or why nowhere; and the step that overtook it, if one did."""
     # By the patient's answer, some steps exclude each other; those never meet.
     met = [n for n in placed if _can_meet(candidate, n)]
     at = next_free(
@@ -86,26 +105,22 @@ def _place(
     )
     due = candidate.due
     if at == due.at:
-        return due
+        return due, None
     overtaker = _overtaker(candidate, at, later)
     if overtaker is not None:
-        return Skip(
-            SkipCode.OVERTAKEN,
+        reason = (
             f"Overtaken: to keep messages apart it would have moved from {say(due.at, tz)} to {say(at, tz)}, "
-            f"and {overtaker.key} is due by then.",
-            due.useful_until,
+            f"and {overtaker.key} is due by then."
         )
+        return Skip(SkipCode.OVERTAKEN, reason, due.useful_until), overtaker
     if at - due.at > _LONGEST_WAIT or (due.useful_until is not None and at > due.useful_until):
         until = (
             "" if due.useful_until is None else f", and it is useful only until {say(due.useful_until, tz)}"
         )
-        return Skip(
-            SkipCode.PACE,
-            f"To keep messages apart it would have moved from {say(due.at, tz)} to {say(at, tz)}{until}.",
-            due.useful_until,
-        )
+        reason = f"To keep messages apart it would have moved from {say(due.at, tz)} to {say(at, tz)}{until}."
+        return Skip(SkipCode.PACE, reason, due.useful_until), None
     moved = f"Moved from {say(due.at, tz)} to keep messages apart."
-    return Due(at, due.useful_until, f"{due.note} {moved}".strip())
+    return replace(due, at=at, note=f"{due.note} {moved}".strip()), None
 
 
 def _can_meet(candidate: Candidate, neighbour: Neighbour) -> bool:

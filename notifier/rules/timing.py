@@ -43,11 +43,12 @@ class SkipCode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """`note` says in words what moved it, and is empty when nothing did."""
+    """`note` says in words what moved it from its nominal time, and is empty when nothing did."""
 
     at: datetime
     useful_until: datetime | None
     note: str = ""
+    nominal: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def due(
     if useful_until is not None and at > useful_until:
         return Skip(SkipCode.TOO_LATE, _too_late(at, useful_until, tz), useful_until)
     late = occasion.logged_at > nominal
-    return Due(at, useful_until, _note(nominal, wanted, at, window, tz, late=late))
+    return Due(at, useful_until, _note(nominal, wanted, at, window, tz, late=late), nominal)
 
 
 def _useful_until(step: Step, anchor: datetime, tz: ZoneInfo) -> datetime | None:
