@@ -190,7 +190,7 @@ _EXPLANATIONS = {
     "password authentication failed": "PostgreSQL at {where} refused the user name or password.",
     "does not exist": "PostgreSQL at {where} answers, but there is no such database or user: {detail}",
     "no such table": "The database {where} is empty. Run: notifier init",
-    "deadlock detected": "Two programs changed the same rows of {where} at once, and this one gave way. Try again.",
+    "deadlock detected": "Two programs changed the same rows at {where}, and this one gave way. Try again.",
     "disk i/o error": "The disk with the database {where} does not answer. Check it before anything else.",
 }
 

@@ -55,8 +55,8 @@ class Withdrawals:
                 notes.append(
                     reading.problem(
                         column,
-                        f"The patient withdrew this consent on {since:%Y-%m-%d}, and the row does not say when "
-                        "it was given. It was not taken over; a newer one needs its consent_at.",
+                        f"The patient withdrew this consent on {since:%Y-%m-%d}, and the row does not say "
+                        "when it was given. It was not taken over; a newer one needs its consent_at.",
                     )
                 )
         return tuple(kept), notes

@@ -83,9 +83,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """`headers`: what the file calls the columns it has. `ignored`: those that mean nothing here."""
+    """`ignored`: the columns that mean nothing here."""
 
-    headers: dict[str, str]
     ignored: tuple[str, ...]
     rows: list[Row]
 
@@ -106,7 +105,7 @@ def read_table(path: Path) -> Table:
         raise InputError(f"{path.name} has a header and no rows below it, so there is nothing to import.")
     taken = set(places.values())
     ignored = tuple(name for index, name in enumerate(header) if name and index not in taken)
-    return Table({column: header[index] for column, index in places.items()}, ignored, rows)
+    return Table(ignored, rows)
 
 
 def _load(path: Path) -> bytes:

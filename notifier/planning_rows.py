@@ -154,7 +154,8 @@ class _Writer:
         steps = {(row.treatment.id, row.step.key): row for _, row in desired}
         for (treatment_id, step, channel), message in self.existing.items():
             waits = message.status in (Status.SCHEDULED, Status.HELD) and not message.attempts
-            if (treatment_id, step, channel) in wanted or not waits:
+            settled = message.id in self.world.standing
+            if (treatment_id, step, channel) in wanted or settled or not waits:
                 continue
             instead = steps.get((treatment_id or 0, step or ""))
             plan = self.world.plan(self.world.treatment_of[treatment_id or 0])

@@ -35,6 +35,7 @@ class World:
     treatment_of: dict[int, Treatment] = field(default_factory=dict)
     # What goes to the same addresses but to other patients: families share phones.
     beside: dict[str, list[tuple[int, pacing.Neighbour]]] = field(default_factory=lambda: defaultdict(list))
+    standing: set[int] = field(default_factory=set)
 
     @classmethod
     def load(cls, session: Session, patients: Collection[Patient], now: datetime) -> World:
@@ -80,7 +81,8 @@ class World:
                 self.messages[message.patient_id].append(message)
 
     def stand(self, message: Message) -> None:
-        """Whoever shares the address gives way to this message, which a replan does not move."""
+        """This message is not moved, and whoever shares its address gives way to it."""
+        self.standing.add(message.id)
         neighbour = self.neighbour(message)
         if neighbour is not None:
             assert message.patient_id is not None
