@@ -52,6 +52,7 @@ class Terms:
     channels: frozenset[str]
     rates: Mapping[str, float]  # messages a second, by channel; none: no limit
     links: Links | None = None
+    kinds: frozenset[str] | None = None  # only these; a test message sends nothing else along
 
 
 @dataclass(slots=True)
@@ -138,6 +139,7 @@ def _lock_due(
                 Message.priority == literal_column(str(priority)),
                 Message.status == SCHEDULED,
                 Message.due_at <= now,
+                *_of_kind(terms.kinds),
             )
             .order_by(Message.due_at)
             .limit(room)
@@ -147,6 +149,10 @@ def _lock_due(
             continue
         found += rows
     return found
+
+
+def _of_kind(kinds: Collection[str] | None) -> list[ColumnElement[bool]]:
+    return [] if kinds is None else [Message.kind.in_(kinds)]
 
 
 def _may_probe(session: Session, sender: Sender, terms: Terms) -> bool:
@@ -322,7 +328,9 @@ def _reserve(sender: _OpenSender, terms: Terms) -> float:
     return (turn - sender.now).total_seconds()
 
 
-def next_due(session: Session, channels: Collection[str]) -> datetime | None:
+def next_due(
+    session: Session, channels: Collection[str], kinds: Collection[str] | None = None
+) -> datetime | None:
     """When the next message of an open sender is due; in plan time."""
     earliest = [
         session.scalar(
@@ -332,6 +340,7 @@ def next_due(session: Session, channels: Collection[str]) -> datetime | None:
                 Message.priority == literal_column(str(priority)),
                 Message.status == SCHEDULED,
                 Message.due_at.is_not(None),
+                *_of_kind(kinds),
             )
             .order_by(Message.due_at)
             .limit(1)

@@ -43,7 +43,7 @@ def lines(session: Session, patient_ids: Iterable[int]) -> set[Line]:
             entry.patient_id.in_(list(patient_ids))
         )
     )
-    return set(rows.tuples())
+    return {(patient_id, channel, granted, at) for patient_id, channel, granted, at in rows}
 
 
 def record(

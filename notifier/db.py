@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -181,7 +182,7 @@ _MISTAKES = (exc.IntegrityError, exc.DataError, exc.ProgrammingError, exc.NotSup
 _EXPLANATIONS = {
     "readonly": "The database {where} is read-only. Check the permissions of the file and its folder.",
     "read-only": "The database {where} is read-only at the moment.",
-    "locked": "The database {where} is locked by another program. Try again, or stop that one.",
+    "is locked": "The database {where} is locked by another program. Try again, or stop that one.",
     "disk is full": "The disk with the database {where} is full. Make room; nothing is lost.",
     "no space left": "The disk of the database {where} is full. Make room; nothing is lost.",
     "unable to open": "The database {where} cannot be opened. Check that its folder exists and is writable.",
@@ -230,14 +231,17 @@ def wake_workers(session: Session) -> None:
         session.execute(select(func.pg_notify(WAKE_CHANNEL, "")))
 
 
-def upgrade(engine: Engine, revision: str = "head") -> None:
-    """Bring the schema to the newest revision. Two processes at once: the second waits and finds it done."""
+def upgrade(engine: Engine, revision: str = "head", *, scripts: Path | None = None) -> None:
+    """Bring the schema to the newest revision. Two processes at once: the second waits and finds it done.
+
+    `scripts`: another folder of migrations than the one that comes with the program.
+    """
     from alembic import command
 
     with explained(engine), engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4186202677)")
-        command.upgrade(_alembic(connection), revision)
+        command.upgrade(_alembic(connection, scripts), revision)
 
 
 def downgrade(engine: Engine, revision: str = "base") -> None:
@@ -247,37 +251,37 @@ def downgrade(engine: Engine, revision: str = "base") -> None:
         command.downgrade(_alembic(connection), revision)
 
 
-def _alembic(connection: Connection | None) -> Config:
+def _alembic(connection: Connection | None, scripts: Path | None = None) -> Config:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(migrations_dir()))
+    config.set_main_option("script_location", str(scripts or migrations_dir()))
     config.attributes["connection"] = connection
     return config
 
 
-def revisions(engine: Engine) -> tuple[str | None, str]:
+def revisions(engine: Engine, *, scripts: Path | None = None) -> tuple[str | None, str]:
     """The schema's revision in the database (None: empty), and the one this program needs."""
     from alembic.migration import MigrationContext
     from alembic.script import ScriptDirectory
 
-    needed = ScriptDirectory.from_config(_alembic(None)).get_current_head()
+    needed = ScriptDirectory.from_config(_alembic(None, scripts)).get_current_head()
     assert needed is not None
     with explained(engine), engine.execution_options(reading=True).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision(), needed
 
 
-def require_current_schema(engine: Engine) -> None:
+def require_current_schema(engine: Engine, *, scripts: Path | None = None) -> None:
     """Raises SchemaMismatch, with what to do, unless the database fits this program."""
     from alembic.script import ScriptDirectory
 
-    found, needed = revisions(engine)
+    found, needed = revisions(engine, scripts=scripts)
     if found == needed:
         return
     if found is None:
         raise SchemaMismatch("There is no clinic in this database yet. Run: notifier init")
-    known = {script.revision for script in ScriptDirectory.from_config(_alembic(None)).walk_revisions()}
-    if found in known:
+    directory = ScriptDirectory.from_config(_alembic(None, scripts))
+    if found in {script.revision for script in directory.walk_revisions()}:
         raise SchemaMismatch(
             f"The database is older than this program (it has {found}, needed is {needed}). "
             "Make a backup, then run: notifier migrate"

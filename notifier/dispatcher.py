@@ -113,7 +113,7 @@ class Dispatcher:
     def _is_work_due(self) -> bool:
         """Looked up without the write lock, so that an idle worker costs others nothing."""
         with reading(self._engine) as session:
-            due = claiming.next_due(session, self._terms.channels)
+            due = claiming.next_due(session, self._terms.channels, self._terms.kinds)
         return due is not None and due <= self._clock.now()
 
     def _collect(self) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final, TypeVar
 
 from sqlalchemy import String
@@ -47,6 +47,8 @@ _ROOM: Final = {
     for name in names
     if isinstance((column := table.c[name]).type, String) and column.type.length
 } | {"consent_method": 60}
+# The same few words stand in most rows.
+_remembered = lru_cache(maxsize=1024)
 # Clocks differ a little.
 _AHEAD = timedelta(minutes=15)
 
@@ -137,9 +139,9 @@ class RowReader:
         )
 
     def _plan(self, raw: str) -> str:
-        key = recipients.fold_name(raw.replace("_", " "), "").replace(" ", "-")
         if raw in self._plans:
             return raw
+        key = recipients.fold_name(raw.replace("_", " "), "").replace(" ", "-")
         if key not in self._plans:
             known = ", ".join(sorted(self._plans)) or "none yet; load one with: notifier plan import"
             raise InputError(f'There is no plan "{raw[:60]}". There are: {known}.')
@@ -211,7 +213,7 @@ class _Fields:
                 self.fail(column, f"This is longer than {_ROOM[column]} characters.")
             elif column in ("external_id", "record_number") and _SHORTENED.fullmatch(value):
                 self.get(column, _check_whole)
-            elif _FORMULA_ERROR.fullmatch(value):
+            elif value[:1] == "#" and _FORMULA_ERROR.fullmatch(value):
                 self.fail(column, "This is a spreadsheet's error, not a value.")
 
 
@@ -236,6 +238,7 @@ def _name(row: Row) -> tuple[str, str]:
     return " ".join(first.split()), " ".join(last.split())
 
 
+@_remembered
 def _areas(raw: str) -> tuple[str, ...]:
     """ "Upper back; calf" → upper_back, calf: the words that a plan's audience uses."""
     names = (recipients.fold_name(part.replace("_", " "), "") for part in re.split(r"[,;|\n]", raw))
@@ -255,6 +258,7 @@ def _key(patient: PatientEntry, plan: str, ended_at: datetime) -> str:
     return f"import:{hashlib.sha256(chr(0).join(said).encode()).hexdigest()[:40]}"
 
 
+@_remembered
 def _yes_or_no(raw: str) -> bool:
     word = recipients.fold_name(raw, "")
     if word in _YES or word in _NO:
@@ -262,6 +266,7 @@ def _yes_or_no(raw: str) -> bool:
     raise InputError(f"'{raw[:40]}' is neither yes nor no; leave it empty where nothing was said.")
 
 
+@_remembered
 def _language(raw: str) -> str:
     word = recipients.fold_name(raw.replace("_", " "), "").partition(" ")[0]
     if word not in _LANGUAGES:
@@ -269,6 +274,7 @@ def _language(raw: str) -> str:
     return _LANGUAGES[word]
 
 
+@_remembered
 def _channel(raw: str) -> str:
     word = recipients.fold_name(raw, "")
     if word not in _CHANNELS:

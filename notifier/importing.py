@@ -51,7 +51,8 @@ def import_file(
     A row whose external_id is known but which says something else is noted and changes nothing. Consent
     without `consent_at` is dated when the treatment ended, and does not undo a withdrawal. `confirmed` lets
     in treatments that end in the future or ended long ago. `progress` is told the rows done and their total
-    after each batch. Raises NotifierError where the file as a whole, the clinic or the database cannot be used.
+    after each batch. Raises NotifierError where the file as a whole, the clinic or the database cannot be
+    used.
     """
     with db.reading(engine) as session:
         clinic = clinics.only(session, clinic_key)

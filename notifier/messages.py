@@ -51,7 +51,7 @@ def listing(
     return _with_attempts(session, query.limit(limit))
 
 
-def _with_attempts(session: Session, query: Select[tuple[Message, str | None]]) -> list[Listed]:
+def _with_attempts(session: Session, query: Select[Message, str | None]) -> list[Listed]:
     rows = session.execute(query).tuples().all()
     attempts: dict[int, list[Attempt]] = {}
     for chunk in _chunks([message.id for message, _ in rows], 500):

@@ -199,6 +199,21 @@ def update(session: Session, patient: Patient, entry: PatientEntry, *, now: date
     return bool(changed)
 
 
+def set_essentials(session: Session, patient: Patient, wanted: bool, *, now: datetime, actor: str) -> None:
+    """Safety messages only, or all again. Planned messages follow by `planning.replan`."""
+    patient.essentials = wanted
+    audit.note(
+        session,
+        clinic_id=patient.clinic_id,
+        at=now,
+        actor=actor,
+        action="patient.essentials",
+        subject="patient",
+        subject_id=patient.id,
+        wanted=wanted,
+    )
+
+
 def get(session: Session, clinic: Clinic, patient_id: int) -> Patient:
     patient = session.get(Patient, patient_id)
     if patient is None or patient.clinic_id != clinic.id:

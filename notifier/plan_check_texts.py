@@ -127,7 +127,7 @@ def _price(language: str, text: TextTemplate, source: str) -> Iterator[Remark]:
         yield Remark(
             "error",
             _start(source),
-            f"When names are long the SMS takes {size.segments} segments, and {_MOST_SEGMENTS} are the limit. "
+            f"When names are long the SMS takes {size.segments} segments; the limit is {_MOST_SEGMENTS}. "
             f"Shorten it by {size.units - room} characters.",
         )
 

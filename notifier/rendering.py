@@ -158,6 +158,13 @@ def render(
     )
 
 
+def fill_email(template: TextTemplate, context: Context) -> tuple[str, str]:
+    """Subject and light Markdown with the values in place, to be kept and laid out by `render` later."""
+    if template.subject is None or template.email is None:
+        raise RenderError("This text has no words for email.")
+    return _one_line(_fill(template.subject, context)), _fill(template.email, context, markdown=True)
+
+
 def _sms(source: str, context: Context) -> RenderedSms:
     text = _one_line(sms_text.fold(_fill(source, context)))
     if not text:

@@ -36,6 +36,8 @@ def hangs_on_score(scores: Collection[Score]) -> str:
         return ""
     numbers = [score for score in range(11) if score in scores]
     if None not in scores:
+        if len(numbers) == 11:
+            return "Goes out only if the patient has given a score by then."
         return f"Goes out only if the patient's latest score by then is {_ranges(numbers)}."
     others = [score for score in range(11) if score not in scores]
     if not numbers:

@@ -37,8 +37,14 @@ _AFTER_TROUBLE = (1.0, 2.0, 5.0, 15.0)  # seconds between tries to reach the dat
 
 
 def open_dispatcher(
-    engine: Engine, clock: Clock, channels: Mapping[str, Channel], settings: Settings
+    engine: Engine,
+    clock: Clock,
+    channels: Mapping[str, Channel],
+    settings: Settings,
+    *,
+    kinds: frozenset[str] | None = None,
 ) -> Dispatcher:
+    """A dispatcher as the settings want it. `kinds`: nothing but these is sent."""
     delivery = settings.delivery
     # What stays in the outbox burdens no carrier, so it has no rate.
     rates = {"sms": settings.sms.max_per_second} if delivery.mode != "outbox" else {}
@@ -48,6 +54,7 @@ def open_dispatcher(
         channels=frozenset(channels),
         rates=rates,
         links=links_of(settings),
+        kinds=kinds,
     )
     policy = Policy(
         RetryPolicy(base=delivery.retry_base, longest=delivery.retry_max),

@@ -6,8 +6,10 @@ who share their mother's phone. Edward has only an e-mail address.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from notifier.patients import PatientEntry
 from notifier.planfiles import shipped_plans
 from notifier.planning import replan
 from notifier.planning_rows import Changes
+from notifier.resources import migrations_dir
 from notifier.rules.zones import to_instant, to_local, zone
 from notifier.treatments import ConsentGiven, Entry
 
@@ -188,5 +191,13 @@ def without(patient: PatientEntry, *fields: str) -> PatientEntry:
     return replace(patient, **dict.fromkeys(fields, ""))
 
 
-def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type, misc]  # the numbers of a date and a time
+def next_migration(folder: Path, *statements: str) -> Path:
+    """The shipped migrations and one that the next version of the program might bring."""
+    scripts = Path(shutil.copytree(migrations_dir(), folder / "migrations"))
+    head = sorted(path.stem.partition("_")[0] for path in (scripts / "versions").glob("[0-9]*.py"))[-1]
+    (scripts / "versions" / "next.py").write_text(
+        "import sqlalchemy as sa\nfrom alembic import op\n"
+        f"revision, down_revision = 'next', {head!r}\n"
+        "def upgrade():\n" + "".join(f"    {statement}\n" for statement in statements)
+    )
+    return scripts

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Engine, make_url
+from sqlalchemy import URL, Engine
 from sqlalchemy.orm import Session
 
 from notifier import clinics, db
@@ -32,22 +33,23 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 class _PostgresDatabases:
-    """Makes databases on one server; each is dropped when nobody uses it any more."""
-
-    _numbers = itertools.count(1)
+    """Makes databases on one server, one for each test."""
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
+        self._numbers = itertools.count(1)
         self._leftover: list[str] = []
 
-    def make(self, template: str = "template0") -> str:
+    @contextmanager
+    def database(self, template: str = "template0") -> Iterator[str]:
         name = f"test_{next(self._numbers)}"
-        # PostgreSQL waits a tenth of a second for connections that have just been closed; later there are
-        # none to wait for.
         drops = [f"DROP DATABASE {old} WITH (FORCE)" for old in self._leftover]
-        self._leftover = [name]
+        self._leftover.clear()
         self._server.run(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy", *drops)
-        return self._server.url(name)
+        yield self._server.url(name)
+        # Dropped by the next test: PostgreSQL waits a tenth of a second for connections that have only just
+        # been closed.
+        self._leftover.append(name)
 
     def make_template(self, name: str) -> None:
         self._server.run(f"CREATE DATABASE {name}")
@@ -83,25 +85,27 @@ def backend(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def empty_engine(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database without a schema."""
-    if backend == "postgresql":
-        url = request.getfixturevalue("_postgres_databases").make()
-    else:
-        url = f"sqlite:///{tmp_path / 'empty.db'}"
-    engine = db.open_engine(url)
-    yield engine
-    engine.dispose()
+    if backend == "sqlite":
+        yield from _opened(f"sqlite:///{tmp_path / 'empty.db'}")
+        return
+    with request.getfixturevalue("_postgres_databases").database() as url:
+        yield from _opened(url)
 
 
 @pytest.fixture
 def engine(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A database with the current schema and no rows."""
-    if backend == "postgresql":
-        url = request.getfixturevalue("_postgres_databases").make("with_schema")
-    else:
+    if backend == "sqlite":
         path = tmp_path / "notifier.db"
         shutil.copyfile(request.getfixturevalue("_sqlite_template"), path)
-        url = f"sqlite:///{path}"
-    engine = db.open_engine(url)
+        yield from _opened(f"sqlite:///{path}")
+        return
+    with request.getfixturevalue("_postgres_databases").database("with_schema") as url:
+        yield from _opened(url)
+
+
+def _opened(url: str | URL, busy: float = 10.0) -> Iterator[Engine]:
+    engine = db.open_engine(url, busy=busy)
     yield engine
     engine.dispose()
 
@@ -109,9 +113,7 @@ def engine(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iter
 @pytest.fixture
 def second_engine(engine: Engine) -> Iterator[Engine]:
     """Another program's way into the same database, which does not wait long for a lock."""
-    other = db.open_engine(make_url(engine.url), busy=0.05)
-    yield other
-    other.dispose()
+    yield from _opened(engine.url, busy=0.05)
 
 
 @pytest.fixture

@@ -1,0 +1,93 @@
+"""The command line: every command by name. What they do is in the `cli_*` modules beside this one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from notifier.cli_context import ConfigOption, JsonOption, command, open_app, say
+from notifier.cli_desk import import_treatments, log_treatment, patient_app, treatment_app
+from notifier.cli_init import init
+from notifier.cli_plans import plan_app
+from notifier.cli_staff import user_app
+from notifier.cli_worker import list_messages, send_test, worker
+
+app = typer.Typer(
+    name="notifier",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="The right aftercare words at the right hour, by SMS or e-mail, after a treatment at your clinic.",
+)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show:
+        from importlib.metadata import version as installed
+
+        say(installed("aftercare-notifier"))
+        raise typer.Exit
+
+
+@command
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Play the week and end; no pause between.")] = False,
+    folder: Annotated[str, typer.Option(help="Where to keep the demo; else a temporary folder.")] = "",
+) -> None:
+    """A week of aftercare at a demo clinic, in fast time. Nothing reaches anyone."""
+    from pathlib import Path
+
+    from notifier.demo import play
+
+    play(Path(folder) if folder else None, hurry=once)
+
+
+@command
+def migrate(config: ConfigOption = None) -> None:
+    """Bring the database up to this version of the program. Make a backup first."""
+    from notifier import db
+
+    with open_app(config, need_schema=False) as opened:
+        before, needed = db.revisions(opened.engine)
+        if before == needed:
+            say("The database is up to date.")
+            return
+        db.upgrade(opened.engine)
+        say(f"The database was brought from {before or 'nothing'} to {needed}.")
+
+
+@command
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Look at everything that has to be right, without sending anything, and say what to do."""
+    from notifier.cli_output import echo_json
+    from notifier.config import load
+    from notifier.doctor import examine, report_text
+
+    findings = examine(load(config))
+    if as_json:
+        echo_json(findings)
+    else:
+        say(report_text(findings))
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+app.command("init")(init)
+app.command("demo")(demo)
+app.command("worker")(worker)
+app.command("log")(log_treatment)
+app.command("import")(import_treatments)
+app.add_typer(plan_app, name="plan")
+app.add_typer(treatment_app, name="treatment")
+app.add_typer(patient_app, name="patient")
+app.command("messages")(list_messages)
+app.command("send-test")(send_test)
+app.add_typer(user_app, name="user")
+app.command("doctor")(doctor)
+app.command("migrate")(migrate)
+
+
+def main() -> None:
+    app()
