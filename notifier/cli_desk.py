@@ -52,7 +52,7 @@ def moment(text: str, clinic: Clinic) -> datetime:
         typed = datetime.fromisoformat(text.strip())
     except ValueError:
         raise InputError(
-            f'"{text}" is not a time; write it like 2026-03-07T17:30, or with its offset 2026-03-07T17:30-05:00.'
+            f'"{text}" is not a time; write it like 2026-03-07T17:30 or 2026-03-07T17:30-05:00.'
         ) from None
     return typed if typed.tzinfo is not None else to_instant(typed, zone(clinic.timezone))
 

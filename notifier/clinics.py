@@ -84,7 +84,7 @@ def all_clinics(session: Session) -> list[Clinic]:
 
 
 def ensure_senders(session: Session, clinic: Clinic) -> list[Sender]:
-    """One sender per channel. Their identity and rate are the configuration's until somebody gives them one."""
+    """One sender per channel. Its identity and rate are the configuration's until somebody gives it one."""
     senders = {sender.channel: sender for sender in active_senders(session, clinic)}
     for channel in CHANNELS:
         if channel not in senders:

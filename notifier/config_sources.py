@@ -39,7 +39,7 @@ class Sources:
 
 
 def read(path: Path | None, environ: Mapping[str, str], known: Known) -> Sources:
-    file = _config_file(path, environ)
+    file = config_file(path, environ)
     sources = Sources(folder=(file.parent if file else Path()).absolute())
     in_file = _one_form(_from_toml(file, known, sources.problems), known, sources.problems)
     in_environment = _one_form(_from_environment(environ, known, sources.problems), known, sources.problems)
@@ -48,7 +48,8 @@ def read(path: Path | None, environ: Mapping[str, str], known: Known) -> Sources
     return sources
 
 
-def _config_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+def config_file(path: Path | None, environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Which file counts; None where there is none."""
     named = path or (Path(environ[_PATH_VARIABLE]) if environ.get(_PATH_VARIABLE) else None)
     if named is None and os.path.lexists("config.toml"):
         return Path("config.toml")

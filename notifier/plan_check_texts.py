@@ -123,12 +123,12 @@ def _price(language: str, text: TextTemplate, source: str) -> Iterator[Remark]:
             f"{size.segments} segments to pay instead of {plain}, when names are long.",
         )
     if size.segments > _MOST_SEGMENTS:
-        room = _MOST_SEGMENTS * (67 if size.encoding == "UCS-2" else 153)
+        over = size.units - _MOST_SEGMENTS * (67 if size.encoding == "UCS-2" else 153)
         yield Remark(
             "error",
             _start(source),
             f"When names are long the SMS takes {size.segments} segments; the limit is {_MOST_SEGMENTS}. "
-            f"Shorten it by {size.units - room} characters.",
+            f"Shorten it by {over} character{'' if over == 1 else 's'}.",
         )
 
 

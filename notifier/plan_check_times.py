@@ -1,11 +1,12 @@
 """What is wrong with the timing of a plan: its steps are tried out on treatments at every half hour.
 
-The days are fixed, so that the same plan always gives the same findings: two plain ones, and those around
+The days are fixed, so that the same plan always gives the same findings: two plain ones, and some around
 both changes of the clocks.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -19,7 +20,8 @@ from notifier.rules.timing import Due, Occasion, Skip
 from notifier.rules.zones import to_instant, zone
 
 _PLAIN = ("Etc/UTC", date(2026, 1, 13))
-_CHANGES = (("America/New_York", date(2026, 3, 7)), ("America/New_York", date(2026, 10, 31)))
+_CHANGING = "America/New_York"
+_CHANGES = (date(2026, 3, 8), date(2026, 11, 1))
 _HALF_HOURS = 48
 _BEFORE_VISIT = timedelta(days=7)
 
@@ -50,7 +52,8 @@ def timing_remarks(plan: Plan) -> Iterator[TimeRemark]:
 
 def _usefulness(plan: Plan, index: int, step: Step) -> Iterator[TimeRemark]:
     plain = _missed(plan, step, *_PLAIN)
-    around_change = set().union(*(_missed(plan, step, *days) for days in _CHANGES)) - plain
+    changing = (_missed(plan, step, _CHANGING, day) for day in _days_near_a_change(step))
+    around_change = set().union(*changing) - plain
     ends = "visits that begin" if step.anchor == "next_visit" else "treatments that end"
     limit = f'useful_for "{step.useful_for}"' if step.useful_for else "the visit"
     if len(plain) == _HALF_HOURS:
@@ -78,6 +81,13 @@ def _usefulness(plan: Plan, index: int, step: Step) -> Iterator[TimeRemark]:
             f"{step.key}: around a change of the clocks it is skipped for {ends} {_spans(around_change)}: "
             f"its first moment inside the sending window {plan.window} then comes after {limit} is over.",
         )
+
+
+def _days_near_a_change(step: Step) -> Iterator[date]:
+    """The clocks change between the anchor and the step, or in the night before which the step is due."""
+    days = math.ceil(step.after.elapsed / timedelta(days=1))
+    for change in _CHANGES:
+        yield from {change - timedelta(days=1), change - timedelta(days=1 + days)}
 
 
 def _missed(plan: Plan, step: Step, zone_name: str, first_day: date) -> set[time]:

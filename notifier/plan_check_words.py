@@ -80,7 +80,7 @@ _MEANT = {
     "opt_out": re.compile(
         r"\W*(?:at any time |any time |anytime |en cualquier momento )?(?:"
         r"(?:to|2)\s+(?:end|stop|opt[- ]?out|unsubscribe|quit|leave)"
-        r"|para\s+(?:salir|terminar|parar|acabar|dejarlo|darse\s+de\s+baja|no\s+recibir))\b",
+        r"|para\s+(?:salir|terminar|parar|acabar|dejarlo|darse\s+de\s+baja|no\s+recibir(?:\s+m[aá]s)?))\b",
         re.IGNORECASE,
     ),
     "opt_in": re.compile(

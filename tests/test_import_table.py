@@ -140,7 +140,7 @@ def test_a_file_that_cannot_be_used_is_refused_in_one_sentence(
 
 
 def test_there_has_to_be_a_file(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="There is no file .*nowhere.csv"):
+    with pytest.raises(InputError, match=r"There is no file .*nowhere\.csv"):
         read_table(tmp_path / "nowhere.csv")
     with pytest.raises(InputError, match="is a folder; name the CSV file in it"):
         read_table(tmp_path)

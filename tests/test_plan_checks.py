@@ -113,14 +113,14 @@ def test_every_broken_text_is_a_finding_of_its_own(tmp_path: Path) -> None:
 
 
 def test_an_sms_that_fits_only_short_names_is_too_long(tmp_path: Path) -> None:
-    # The long clinic name has 26 letters and the first name 12: 306 - 26 - 12 - 18 are left for these.
-    fits, not_quite = ("x" * length for length in (250, 251))
+    # The long clinic name has 26 letters and the first name 12: 306 - 26 - 12 - 17 are left for these.
+    fits, not_quite = ("x" * length for length in (251, 252))
     sms = "{{ clinic.name }}: {{ patient.first_name }}. %s STOP to end."
     assert of_sms(tmp_path, sms % fits) == []
     shutil.rmtree(tmp_path / "taping")
     (finding,) = of_sms(tmp_path, sms % not_quite)
     assert (finding.severity, finding.line) == ("error", 1)
-    assert "takes 3 segments; the limit is 2. Shorten it by 1 characters." in finding.message
+    assert "takes 3 segments; the limit is 2. Shorten it by 1 character." in finding.message
 
 
 def test_a_character_that_raises_the_price_is_named_where_it_stands(tmp_path: Path) -> None:
@@ -134,22 +134,22 @@ def test_letters_that_are_folded_cost_nothing(tmp_path: Path) -> None:
     assert of_sms(tmp_path, SMS.replace("A little", "Aquí – “está” Zoë…")) == []
 
 
-STEP = PLAN[: PLAN.index("after")]
+STEP = PLAN[: PLAN.index("after = ")]
 
 
 @pytest.mark.parametrize(
     ("timing", "severity", "line", "words"),
     [
-        # 22 hours after 10:30 is 8:30, half an hour before the window; at noon it is in time.
-        ('after = "22h"\nuseful_for = "22h"', "warning", 13, "from 11:00 to 22:00"),
-        ('after = "22h"\nuseful_for = "22h"', "warning", 13, "(48 % of the day)"),
-        ('after = "2d"\nat = "21:00"\nuseful_for = "47h"', "error", 14, "it can never go out"),
+        # 22 hours after 10:30 is 8:30, half an hour before the window opens.
+        ('after = "22h"\nuseful_for = "22h"', "warning", 13, "from 22:30 to 10:30"),
+        ('after = "22h"\nuseful_for = "22h"', "warning", 13, "(52 % of the day)"),
+        ('after = "1d"\nuseful_for = "23h"', "error", 13, "it can never go out"),
         ('after = "3h"\nuseful_for = "2h"', "error", 13, "it can never go out"),
         ('after = "2d"\nat = "21:00"', "warning", 13, "at 21:00 is outside the sending window 09:00-20:00"),
         # Due at most 13 hours before the next opening; when the clocks go back in that night, 14.
         ('after = "24h"\nuseful_for = "37h"', "warning", 13, "around a change of the clocks"),
         ('anchor = "next_visit"\nafter = "-1h"\nuseful_for = "-2h"', "error", 14, "it can never go out"),
-        ('anchor = "next_visit"\nafter = "-2h"', "warning", 11, "for visits that begin from 22:30 to 08:30"),
+        ('anchor = "next_visit"\nafter = "-2h"', "warning", 10, "for visits that begin from 22:30 to 08:30"),
     ],
 )
 def test_a_step_that_often_comes_too_late_is_found_by_trying(
@@ -169,7 +169,7 @@ def test_a_step_with_time_enough_is_left_alone(tmp_path: Path, timing: str) -> N
 
 THREE_A_DAY = "\n".join(
     f'[[steps]]\nkey = "{key}"\nafter = "{after}"\nuseful_for = "{until}"'
-    for key, after, until in [("one", "24h", "60h"), ("two", "25h", "38h"), ("three", "26h", "38h")]
+    for key, after, until in [("one", "24h", "40h"), ("two", "25h", "40h"), ("three", "26h", "40h")]
 )
 
 
@@ -258,7 +258,6 @@ def named(tmp_path: Path, *, plan: str = PLAN, **blocks: str) -> list[tuple[str,
     "words",
     [
         "after dry needling",
-        "After Dry\nNeedling",
         "tras la punción",
         "agujas",
         "your massage",
@@ -274,7 +273,7 @@ def named(tmp_path: Path, *, plan: str = PLAN, **blocks: str) -> list[tuple[str,
     ],
 )
 def test_an_sms_and_a_subject_do_not_tell_the_treatment(tmp_path: Path, words: str) -> None:
-    assert named(tmp_path, sms=SMS.replace("A little sore", words)) == [("error", 1)]
+    assert named(tmp_path, sms=f"{SMS}\n{words}") == [("error", 2)]
     shutil.rmtree(tmp_path / "taping")
     assert named(tmp_path, subject=words) == [("error", 3)]
 
@@ -366,11 +365,15 @@ def test_a_step_before_a_booked_visit_may_count_on_it(tmp_path: Path) -> None:
 
 
 def test_an_editors_content_is_checked_alike_but_plan_toml_has_no_lines(tmp_path: Path) -> None:
-    path = folder(tmp_path, PLAN.replace('"2h"', '"19h"'), day0_en=text(sms=f"{SMS} Reply YES."))
+    path = folder(
+        tmp_path,
+        PLAN.replace('"2h"', '"19h"').replace("earlier", "later"),
+        day0_en=text(sms=f"{SMS} Reply YES."),
+    )
     on_disk, in_memory = check(path), check_content(read_content(path))
     assert [finding.message for finding in on_disk] == [finding.message for finding in in_memory]
     assert [(finding.file, finding.line) for finding in in_memory] == [
         ("taping/day0.en.j2", 1),
         ("taping/plan.toml", None),
     ]
-    assert str(in_memory[1]).startswith("taping/plan.toml: error: day0: ")
+    assert str(in_memory[1]).startswith("taping/plan.toml: error: day0: it can never go out")

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
@@ -26,11 +27,12 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def dribble(peer: socket.socket, stop: threading.Event) -> None:
-    while not stop.wait(0.02):
-        try:
-            peer.send(b"x")
-        except OSError:
+    for _ in range(100):
+        if stop.wait(0.02):
             return
+        with suppress(OSError):
+            peer.send(b"x")
+    peer.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_peer_that_dribbles_is_cut_off_at_the_deadline(

@@ -1,0 +1,179 @@
+"""What the demo shows: each message as a phone would, and at the end what was sent, what was not, and why."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections import Counter, defaultdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Engine, select
+
+from notifier import clinics, db, plans
+from notifier.cli_context import say
+from notifier.cli_output import table
+from notifier.import_report import ImportReport, report_text
+from notifier.models import Clinic, Message, Patient, PlanVersion, Treatment
+from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
+from notifier.rules.sms_text import measure
+from notifier.rules.timing import say as spoken
+from notifier.rules.zones import to_local, zone
+
+_WIDE = 46  # characters, about what a phone shows in a line
+_MAIL_LINES = 6
+
+
+class Screen:
+    def __init__(self) -> None:
+        self.is_terminal = sys.stdout.isatty()
+        self._day = ""
+        self._tz = ZoneInfo("UTC")
+
+    def open(self, engine: Engine, home: Path, start: datetime) -> None:
+        with db.reading(engine) as session:
+            clinic = clinics.only(session)
+            self._tz = zone(clinic.timezone)
+            drafts = plans.drafts(session, [clinic])
+            names = ", ".join(plans.definition(version).plan.name_in("en") for _, version in drafts)
+            say(f"{clinic.name}, {clinic.timezone}. It is {spoken(start, self._tz)}.")
+        say("This is a demo: every message stays in an outbox, and nothing reaches anyone.")
+        say(f"The texts are drafts until a named clinician approves them: {names}.")
+        say(f"Its database and outbox are in {home}")
+        say()
+
+    def bar(self, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\rImporting {done} of {total} rows" + ("\n" if done >= total else ""))
+
+    def imported(self, report: ImportReport) -> None:
+        say(report_text(report))
+
+    def desk(self, at: datetime, what: str) -> None:
+        self._day_line(at)
+        say(f"{to_local(at, self._tz):%H:%M}  At the desk: {what}.")
+        say()
+
+    def message(self, engine: Engine, entry: dict[str, Any]) -> None:
+        with db.reading(engine) as session:
+            row = session.get_one(Message, entry["message_id"])
+            patient = session.get_one(Patient, row.patient_id)
+            clinic = session.get_one(Clinic, row.clinic_id)
+            at, step = row.claimed_at, row.step
+            own_zone = patient.timezone or clinic.timezone
+            name = f"{patient.first_name} {patient.last_name[:1]}.".strip()
+        assert at is not None
+        self._day_line(at)
+        by = "SMS" if entry["channel"] == "sms" else "E-mail"
+        say(f"{self._times(at, own_zone)}  {by} to {name} {entry['to']}  [{step}]")
+        for line in _bubble(entry):
+            say(f"       {line}")
+        say()
+
+    def _day_line(self, at: datetime) -> None:
+        local = to_local(at, self._tz)
+        day = f"{local:%A} {local.day} {local:%B}"
+        if day != self._day:
+            self._day = day
+            say(f"── {day} ".ljust(78, "─"))
+            say()
+
+    def _times(self, at: datetime, own_zone: str) -> str:
+        here = f"{to_local(at, self._tz):%H:%M}"
+        if own_zone == str(self._tz):
+            return here
+        there = f"{to_local(at, zone(own_zone)):%H:%M}"
+        return f"{here} ({there} in {own_zone.rpartition('/')[2].replace('_', ' ')})"
+
+    def sum_up(self, engine: Engine, home: Path) -> None:
+        steps, reasons = _count(engine)
+        say("── The week in numbers ".ljust(78, "─"))
+        say()
+        table(
+            ["plan", "step", "sent", "by SMS", "by e-mail", "not sent", "still to come"],
+            [
+                [
+                    plan,
+                    step,
+                    n["sent"],
+                    n["sms"] or "",
+                    n["email"] or "",
+                    n["stopped"] or "",
+                    n["waiting"] or "",
+                ]
+                for (plan, step), n in steps.items()
+            ],
+        )
+        total: Counter[str] = sum(steps.values(), Counter())
+        say()
+        say(
+            f"{total['sent']} messages sent, {total['stopped']} not sent, {total['waiting']} still to come. "
+            "Why not:"
+        )
+        for reason, count in reasons.most_common():
+            say(f"  {count:3}  {reason}")
+        say()
+        say(f"Look closer:  notifier messages --config {home / 'config.toml'}")
+        say(f"One story:    notifier messages --why 1 --config {home / 'config.toml'}")
+
+
+def _bubble(entry: dict[str, Any]) -> list[str]:
+    """The words as a phone shows them: a framed SMS with its price, or the first lines of an e-mail."""
+    if entry["channel"] == "sms":
+        lines = textwrap.wrap(entry["text"], _WIDE)
+        size = measure(entry["text"])
+        below = f"{size.segments} {'part' if size.segments == 1 else 'parts'}, {size.encoding}"
+    else:
+        body = [line for line in entry["text"].splitlines() if line.strip()][:_MAIL_LINES]
+        lines = [part for line in body for part in textwrap.wrap(line, _WIDE)] + ["…"]
+        lines = [entry["subject"], "", *lines]
+        below = "text and HTML"
+    top, bottom = f"╭{'─' * (_WIDE + 2)}╮", f"╰{'─' * (_WIDE + 2)}╯"
+    framed = [f"│ {line.ljust(_WIDE)} │" for part in lines for line in textwrap.wrap(part, _WIDE) or [""]]
+    return [top, *framed, f"{bottom} {below}"]
+
+
+def _count(engine: Engine) -> tuple[dict[tuple[str, str], Counter[str]], Counter[str]]:
+    """By plan and step in the order of the plan; and how often each reason, without its dates."""
+    steps: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    reasons: Counter[str] = Counter()
+    with db.reading(engine) as session:
+        rows = session.execute(
+            select(Message, PlanVersion)
+            .join(Treatment, Treatment.id == Message.treatment_id)
+            .join(PlanVersion, PlanVersion.id == Treatment.plan_version_id)
+            .order_by(PlanVersion.id)
+        ).tuples()
+        for message, version in rows:
+            plan = plans.definition(version).plan
+            for step in plan.steps:
+                steps[plan.key, step.key] += Counter()  # in the plan's order, also what was never sent
+            tally = steps[plan.key, message.step or ""]
+            if message.status in MAY_HAVE_ARRIVED:
+                tally["sent"] += 1
+                tally[message.channel] += 1
+            elif message.status == Status.SCHEDULED:
+                tally["waiting"] += 1
+            else:
+                tally["stopped"] += 1
+                reasons[_plain(message.reason)] += 1
+    return steps, reasons
+
+
+def _plain(reason: str) -> str:
+    """Reasons that differ only in their moments count as one."""
+    for start, general in (
+        ("The newer treatment", "A newer treatment on the same plan takes over."),
+        ("Overtaken", "Logged late: overtaken by a later step that was due by then."),
+        ("It was useful until", "Logged too late to be useful."),
+        ("To keep messages apart", "It could not be kept apart from others while it was useful."),
+        ("Consent to", "Consent was withdrawn."),
+        ("The treatment was voided", "The treatment was voided."),
+        ("Not for this patient: the step is for score", "Only for patients who say they are still sore."),
+        ("One visit", "One visit gets one first-day message, from the plan of highest caution."),
+    ):
+        if reason.startswith(start):
+            return general
+    return reason
