@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import logging
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -12,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifier import plans, reach
+from notifier.errors import NotifierError
 from notifier.links import Links
 from notifier.models import (
     Clinic,
@@ -28,8 +30,10 @@ from notifier.planning import RECEIVED_WITHIN
 from notifier.reach import Reach
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Kind
 from notifier.rules.pacing import WEEK, Neighbour
-from notifier.rules.plan import Plan, Step
+from notifier.rules.plan import Pace, Plan, Step
 from notifier.rules.zones import zone
+
+log = logging.getLogger(__name__)
 
 # Longer than any gap that a plan can ask for between two messages that still know of each other.
 _RECENT = WEEK + timedelta(days=1)
@@ -53,6 +57,7 @@ class Case:
     neighbours: list[Neighbour] = field(default_factory=list)
     replaced: Message | None = None
     suppressed: bool = False
+    problem: str = ""  # why it cannot be judged at all
 
     @property
     def tz(self) -> ZoneInfo:
@@ -68,14 +73,11 @@ class Case:
         assert self.definition is not None
         return self.definition.plan
 
-    @property
-    def is_retry(self) -> bool:
-        return self.message.attempts > 0
-
 
 def gather(
     session: Session, messages: Sequence[Message], now: datetime, links: Links | None = None
 ) -> list[Case]:
+    """A case for each message, in their order; one that cannot be looked at stops no other."""
     clinics = _by_id(session, Clinic, {m.clinic_id for m in messages})
     senders = _by_id(session, Sender, {m.sender_id for m in messages})
     patients = _by_id(session, Patient, {m.patient_id for m in messages if m.patient_id is not None})
@@ -84,11 +86,8 @@ def gather(
     versions = {m.plan_version_id for m in messages if m.plan_version_id is not None}
     known = reach.load(session, list(patients.values())) if patients else Reach()
     suppressed = _suppressed(session, messages)
-    recent = _Recent.load(session, messages, now)
-    definitions = {
-        version.id: plans.definition(version)
-        for version in _by_id(session, PlanVersion, versions | recent.versions).values()
-    }
+    recent = _Recent.load(session, messages, treatments.values(), now)
+    definitions, unreadable = _definitions(session, versions | recent.versions)
     scores = _scores(session, treatments, definitions)
     return [
         Case(
@@ -105,9 +104,25 @@ def gather(
             recent.neighbours(message, definitions),
             replaced.get(message.fallback_of_id or 0),
             (message.sender_id, message.to) in suppressed,
+            unreadable.get(message.plan_version_id or 0, ""),
         )
         for message in messages
     ]
+
+
+def _definitions(session: Session, ids: Collection[int]) -> tuple[dict[int, Definition], dict[int, str]]:
+    """Plan versions ready for use, and why the others are not."""
+    definitions: dict[int, Definition] = {}
+    unreadable: dict[int, str] = {}
+    for version in _by_id(session, PlanVersion, ids).values():
+        try:
+            definitions[version.id] = plans.definition(version)
+        except Exception as error:
+            # Written by another version of this program, or by hand: its messages wait, the others go on.
+            log.exception("plan version %s cannot be read", version.id)
+            said = str(error) if isinstance(error, NotifierError) else type(error).__name__
+            unreadable[version.id] = f"Version {version.number} of its plan cannot be read: {said}"
+    return definitions, unreadable
 
 
 _Row = TypeVar("_Row", Clinic, Sender, Patient, Treatment, Message, PlanVersion)
@@ -172,10 +187,13 @@ class _Recent:
     now: datetime
 
     @classmethod
-    def load(cls, session: Session, messages: Sequence[Message], now: datetime) -> _Recent:
+    def load(
+        cls, session: Session, messages: Sequence[Message], treatments: Iterable[Treatment], now: datetime
+    ) -> _Recent:
         planned = [message for message in messages if message.kind == Kind.PLANNED]
         if not planned:
             return cls([], now)
+        since = min((treatment.ended_at for treatment in treatments), default=now)
         patients = {message.patient_id for message in planned}
         addresses = {message.address_id for message in planned if message.address_id is not None}
         left = (
@@ -186,16 +204,20 @@ class _Recent:
                 Message.step,
                 Message.treatment_id,
                 Treatment.plan_id,
-                Message.plan_version_id,
-                Message.claimed_at,
+                Message.plan_version_id.label("version_id"),
+                Message.claimed_at.label("at"),
             )
             .join(Treatment, Treatment.id == Message.treatment_id)
             .where(Message.kind == str(Kind.PLANNED), Message.status.in_(_ARRIVED))
         )
-        to_patient = left.where(Message.patient_id.in_(patients), Message.claimed_at > now - RECEIVED_WITHIN)
+        to_patient = left.where(
+            Message.patient_id.in_(patients), Message.claimed_at > since - RECEIVED_WITHIN
+        )
         to_address = left.where(Message.address_id.in_(addresses), Message.claimed_at > now - _RECENT)
         found = {
-            row.id: _Left(*tuple(row)) for query in (to_patient, to_address) for row in session.execute(query)
+            row.id: _Left(**row._asdict())
+            for query in (to_patient, to_address)
+            for row in session.execute(query)
         }
         return cls(list(found.values()), now)
 
@@ -215,11 +237,15 @@ class _Recent:
 
     def neighbours(self, message: Message, definitions: dict[int, Definition]) -> list[Neighbour]:
         return [
-            Neighbour(row.at, definitions[row.version_id].plan.pace, treatment=row.treatment_id)
+            Neighbour(row.at, _pace(definitions.get(row.version_id)), treatment=row.treatment_id)
             for row in self.rows
             if row.id != message.id
-            and row.version_id in definitions
+            and row.at > self.now - _RECENT
             and (row.patient_id == message.patient_id or row.address_id == message.address_id)
             # The same step by the other channel is not another message.
             and (row.treatment_id, row.step) != (message.treatment_id, message.step)
         ]
+
+
+def _pace(definition: Definition | None) -> Pace:
+    return definition.plan.pace if definition is not None else Pace()

@@ -5,12 +5,13 @@ The worker commits it; after that, and only then, the provider is called.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, literal_column, or_, select, update
+from sqlalchemy import insert, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier import fallback
@@ -18,57 +19,24 @@ from notifier.cases import Case, gather
 from notifier.db import RealTime
 from notifier.dispatch import Hold, Move, Stop, Verdict, judge
 from notifier.envelope import OutboundMessage
-from notifier.links import Links
-from notifier.models import Address, Attempt, Message, MessageEvent, Sender
+from notifier.models import Address, Attempt, Message, MessageEvent
 from notifier.rules.delivery import Kind, Priority, Status
+from notifier.senders import SCHEDULED, OpenSender, Terms, may_probe, of_kind, open_senders, reserve
 from notifier.wording import Ready
-
-# How far ahead of a sender's rate rows are claimed; they wait for their turn in the worker.
-_AHEAD = timedelta(seconds=1)
-# A literal, not a parameter: only so can a database prove that the partial index serves.
-SCHEDULED: ColumnElement[str] = literal_column("'scheduled'")
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A message that this worker, and nobody else, may now hand to its provider.
 
-    `wait` is how many seconds from the claim its turn in the sender's rate comes.
+    `turn` is when the sender's rate lets it through, on this host's monotonic clock.
     """
 
     outbound: OutboundMessage
     sender_id: int
     kind: str
     priority: int
-    wait: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What a worker brings to a claim: who it is, which channels it has open, and at what rate."""
-
-    worker: str
-    lease: timedelta
-    channels: frozenset[str]
-    rates: Mapping[str, float]  # messages a second, by channel; none: no limit
-    links: Links | None = None
-    kinds: frozenset[str] | None = None  # only these; a test message sends nothing else along
-
-
-@dataclass(slots=True)
-class _OpenSender:
-    row: Sender
-    now: datetime  # real time, the database's
-    is_probe: bool
-
-    def room(self, rate: float | None, wanted: int) -> int:
-        """How many messages its rate lets through within the next second."""
-        if self.is_probe:
-            return 1
-        if rate is None:
-            return wanted
-        free_from = max(self.row.next_free_at or self.now, self.now)
-        return min(wanted, int(((self.now + _AHEAD) - free_from).total_seconds() * rate) + 1)
+    turn: float
 
 
 @dataclass(slots=True)
@@ -85,7 +53,7 @@ def claim_due(session: Session, terms: Terms, *, now: datetime, limit: int, urge
     What turns out to be stale, unwelcome or not allowed now is skipped, held or moved, with its reason.
     """
     claim = Claim([])
-    senders = _open_senders(session, terms)
+    senders = open_senders(session, terms, now)
     for priority in Priority.ALL:
         room = limit + (urgent if priority == Priority.ALERT else 0) - len(claim.messages)
         if room <= 0 or not senders:
@@ -96,28 +64,10 @@ def claim_due(session: Session, terms: Terms, *, now: datetime, limit: int, urge
     return claim
 
 
-def _open_senders(session: Session, terms: Terms) -> dict[int, _OpenSender]:
-    query = (
-        select(Sender, RealTime())
-        .where(
-            Sender.active,
-            Sender.channel.in_(terms.channels),
-            or_(Sender.stopped_at.is_(None), Sender.probe_at <= RealTime()),
-            or_(Sender.next_free_at.is_(None), Sender.next_free_at <= RealTime(_AHEAD.total_seconds())),
-        )
-        .order_by(Sender.id)
-    )
-    if terms.rates:
-        # Workers that reserve turns of one rate take theirs one after the other.
-        query = query.with_for_update(of=Sender)
-    rows = session.execute(query).tuples()
-    return {row.id: _OpenSender(row, at, row.stopped_at is not None) for row, at in rows}
-
-
 def _lock_due(
     session: Session,
     terms: Terms,
-    senders: Mapping[int, _OpenSender],
+    senders: Mapping[int, OpenSender],
     priority: int,
     *,
     now: datetime,
@@ -125,11 +75,12 @@ def _lock_due(
 ) -> list[Message]:
     """Due rows of this priority, oldest first, a fair share for each sender, locked against other workers."""
     found: list[Message] = []
-    waiting = list(senders.values())
+    # By chance, because a claim is often for one message only, and no sender must always be the first.
+    waiting = random.sample(list(senders.values()), len(senders))
     while waiting and len(found) < limit:
         share = -(-(limit - len(found)) // len(waiting))
         sender = waiting.pop(0)
-        room = sender.room(_rate(sender.row, terms), min(share, limit - len(found)))
+        room = sender.room(min(share, limit - len(found)))
         if room <= 0:
             continue
         rows = session.scalars(
@@ -139,49 +90,28 @@ def _lock_due(
                 Message.priority == literal_column(str(priority)),
                 Message.status == SCHEDULED,
                 Message.due_at <= now,
-                *_of_kind(terms.kinds),
+                *of_kind(terms.kinds),
             )
             .order_by(Message.due_at)
             .limit(room)
             .with_for_update(skip_locked=True)
+            .execution_options(populate_existing=True)
         ).all()
-        if rows and sender.is_probe and not _may_probe(session, sender.row, terms):
-            continue
         found += rows
     return found
-
-
-def _of_kind(kinds: Collection[str] | None) -> list[ColumnElement[bool]]:
-    return [] if kinds is None else [Message.kind.in_(kinds)]
-
-
-def _may_probe(session: Session, sender: Sender, terms: Terms) -> bool:
-    """One real message tries a stopped sender out; until its outcome is known, nobody else does."""
-    won = session.execute(
-        update(Sender)
-        .where(Sender.id == sender.id, Sender.probe_at <= RealTime())
-        .values(probe_at=RealTime(terms.lease.total_seconds()))
-        .execution_options(synchronize_session=False)
-    )
-    return bool(won.rowcount)  # type: ignore[attr-defined]
-
-
-def _rate(sender: Sender, terms: Terms) -> float | None:
-    configured = terms.rates.get(sender.channel)
-    # Where the channel has no limit (the outbox), a sender's own does not slow it down either.
-    return (sender.max_per_second or configured) if configured else None
 
 
 def _claim(
     session: Session,
     terms: Terms,
-    senders: Mapping[int, _OpenSender],
+    senders: Mapping[int, OpenSender],
     rows: Sequence[Message],
     now: datetime,
     claim: Claim,
 ) -> None:
-    cases = gather(session, rows, now, terms.links)
+    # Locked before anything is looked up: what another worker has just sent there must be seen.
     free = _free_addresses(session, rows)
+    cases = gather(session, rows, now, terms.links)
     ready: list[tuple[Message, Ready]] = []
     events: list[dict[str, Any]] = []
     taken: set[tuple[str, int | None]] = set()
@@ -190,6 +120,9 @@ def _claim(
             continue  # stays due; the next claim sees what this one did
         verdict = judge(case, now)
         if isinstance(verdict, Ready):
+            sender = senders[message.sender_id]
+            if sender.is_probe and not may_probe(session, sender.row, terms):
+                continue
             taken |= {("patient", message.patient_id), ("address", message.address_id)}
             ready.append((message, verdict))
         else:
@@ -249,7 +182,7 @@ def _event(message: Message, before: str, now: datetime, actor: str) -> dict[str
 def _take(
     session: Session,
     terms: Terms,
-    senders: Mapping[int, _OpenSender],
+    senders: Mapping[int, OpenSender],
     ready: Sequence[tuple[Message, Ready]],
     now: datetime,
 ) -> list[Claimed]:
@@ -297,7 +230,7 @@ def _take(
             message.sender_id,
             message.kind,
             message.priority,
-            _reserve(senders[message.sender_id], terms),
+            reserve(senders[message.sender_id]),
         )
         for message, verdict in ready
     ]
@@ -316,42 +249,3 @@ def _move_gaps(session: Session, ready: Sequence[tuple[Message, Ready]], now: da
             .values(gap_until=until)
             .execution_options(synchronize_session=False)
         )
-
-
-def _reserve(sender: _OpenSender, terms: Terms) -> float:
-    """Seconds until this message's turn; the sender is free again after it."""
-    rate = _rate(sender.row, terms)
-    if rate is None:
-        return 0.0
-    turn = max(sender.row.next_free_at or sender.now, sender.now)
-    sender.row.next_free_at = turn + timedelta(seconds=1 / rate)
-    return (turn - sender.now).total_seconds()
-
-
-def next_due(
-    session: Session, channels: Collection[str], kinds: Collection[str] | None = None
-) -> datetime | None:
-    """When the next message of an open sender is due; in plan time."""
-    earliest = [
-        session.scalar(
-            select(Message.due_at)
-            .where(
-                Message.sender_id == sender_id,
-                Message.priority == literal_column(str(priority)),
-                Message.status == SCHEDULED,
-                Message.due_at.is_not(None),
-                *_of_kind(kinds),
-            )
-            .order_by(Message.due_at)
-            .limit(1)
-        )
-        for sender_id in session.scalars(
-            select(Sender.id).where(
-                Sender.active,
-                Sender.channel.in_(channels),
-                or_(Sender.stopped_at.is_(None), Sender.probe_at <= RealTime()),
-            )
-        )
-        for priority in Priority.ALL
-    ]
-    return min((at for at in earliest if at is not None), default=None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @command
-def examine_installation(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Look at everything and say what is wrong and what to do; sends nothing. Ends with 1 on an error."""
     from notifier import doctor
 
@@ -24,7 +24,7 @@ def examine_installation(config: ConfigOption = None, as_json: JsonOption = Fals
     if as_json:
         echo_json(findings)
     else:
-        say(doctor.report(findings))
+        say(doctor.report_text(findings))
     if doctor.is_ill(findings):
         raise SystemExit(1)
 

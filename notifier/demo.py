@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from notifier import claiming, clinics, consent, db, treatments
+from notifier import clinics, consent, db, senders, treatments
 from notifier.channels import open_channels
 from notifier.channels.outbox import Entry, Outbox
 from notifier.clock import JumpingClock
@@ -110,7 +110,7 @@ class _Week:
 
     def _next(self) -> datetime | None:
         with db.reading(self._engine) as session:
-            due = claiming.next_due(session, self._channels)
+            due = senders.next_due(session, self._channels)
         return due if due is not None and due <= START + LENGTH else None
 
     def _happen(self, moment: DeskMoment) -> None:

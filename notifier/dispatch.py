@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
 from notifier import reach
 from notifier.cases import Case
-from notifier.errors import RenderError
+from notifier.errors import NotifierError, RenderError
 from notifier.planning import step_obstacle
 from notifier.rules import timing
 from notifier.rules.audience import Facts
 from notifier.rules.delivery import CHECKS, MAY_HAVE_ARRIVED, Check, Kind, Status
-from notifier.rules.pacing import next_free
+from notifier.rules.pacing import LONGEST_WAIT, next_free
 from notifier.rules.plan import Step
 from notifier.wording import Ready, ready
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,29 @@ Verdict = Ready | Stop | Hold | Move
 
 
 def judge(case: Case, now: datetime) -> Verdict:
-    """What happens to this message now, by the checks that bind its kind."""
+    """What happens to this message now, by the checks that bind its kind.
+
+    Whatever is wrong with one message holds that one, and the others go on.
+    """
+    if case.problem:
+        return Hold("broken", case.problem)
+    try:
+        return _looked_at(case, now) or ready(case, now)
+    except RenderError as error:
+        return Hold("render", f"The text could not be made: {error}")
+    except NotifierError as error:
+        return Hold("broken", f"It could not be prepared: {error}")
+    except Exception as error:
+        log.exception("message %s cannot be prepared", case.message.id)
+        return Hold("broken", f"It could not be prepared ({type(error).__name__}); the log says more.")
+
+
+def _looked_at(case: Case, now: datetime) -> Verdict | None:
     binding = CHECKS[Kind(case.message.kind)]
     for check, look in _LOOKS:
         if check in binding and (verdict := look(case, now)) is not None:
             return verdict
-    try:
-        return ready(case, now)
-    except RenderError as error:
-        return Hold("render", f"The text could not be made: {error}")
+    return None
 
 
 def _treatment(case: Case, now: datetime) -> Verdict | None:
@@ -66,8 +83,6 @@ def _step(case: Case, now: datetime) -> Verdict | None:
         return Stop(Status.CANCELLED, "replanned", "The step is no longer part of the plan.")
     if case.replaced is not None and case.replaced.status in MAY_HAVE_ARRIVED:
         return Stop(Status.SKIPPED, "replanned", "The message it was to stand in for arrived after all.")
-    if case.is_retry:
-        return None
     if patient.essentials and not step.safety:
         return Stop(Status.SKIPPED, "essentials", "This patient gets safety messages only.")
     facts = Facts(not case.received, treatment.next_visit_at is not None, frozenset(treatment.areas))
@@ -123,18 +138,18 @@ def _window(case: Case, now: datetime) -> Verdict | None:
     if timing.may_still_leave(now, case.plan.window, case.tz):
         return None
     opening = timing.next_opening(now, case.plan.window, case.tz)
-    return _later(case, opening, f"Outside the sending window {case.plan.window}.")
+    return _later(case, now, opening, f"Outside the sending window {case.plan.window}.")
 
 
 def _pace(case: Case, now: datetime) -> Verdict | None:
-    if case.message.safety or case.is_retry:
+    if case.message.safety:
         return None
     plan = case.plan
     free = next_free(now, pace=plan.pace, window=plan.window, neighbours=case.neighbours, tz=case.tz)
-    return None if free == now else _later(case, free, "To keep messages apart.")
+    return None if free == now else _later(case, now, free, "To keep messages apart.")
 
 
-def _later(case: Case, at: datetime, why: str) -> Verdict:
+def _later(case: Case, now: datetime, at: datetime, why: str) -> Verdict:
     until = case.message.useful_until
     if until is not None and at > until:
         return Stop(
@@ -143,6 +158,9 @@ def _later(case: Case, at: datetime, why: str) -> Verdict:
             f"{why} It could leave {timing.say(at, case.tz)}, "
             f"and was useful until {timing.say(until, case.tz)}.",
         )
+    if at - now > LONGEST_WAIT:
+        days = LONGEST_WAIT.days
+        return Stop(Status.SKIPPED, "pace", f"{why} There is no place for it in the next {days} days.")
     return Move(at, f"{why} Moved to {timing.say(at, case.tz)}.")
 
 

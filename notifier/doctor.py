@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
@@ -9,7 +10,7 @@ from notifier import doctor_database, doctor_host, doctor_sending
 from notifier.doctor_findings import Finding, Installation, Level
 from notifier.errors import NotifierError
 
-__all__ = ["Finding", "Installation", "examine", "is_ill", "report"]
+__all__ = ["Finding", "Installation", "examine", "is_ill", "report_text"]
 
 Check = Callable[[Installation], Iterator[Finding]]
 
@@ -37,6 +38,7 @@ _OF_ITS_CONTENT: tuple[tuple[str, Check], ...] = (
     ("Messages", doctor_sending.waiting),
     ("Before patients are written to", doctor_sending.readiness),
 )
+_WIDTH = 97
 _MARKS: dict[Level, str] = {"ok": "+ ok", "note": "· note", "warning": "! warning", "error": "✗ ERROR"}
 
 
@@ -70,7 +72,7 @@ def is_ill(findings: Sequence[Finding]) -> bool:
     return any(finding.level == "error" for finding in findings)
 
 
-def report(findings: Sequence[Finding]) -> str:
+def report_text(findings: Sequence[Finding]) -> str:
     """For a person: by area, each with a mark and a word, and a summary at the end."""
     lines: list[str] = []
     areas = list(dict.fromkeys(finding.area for finding in findings))
@@ -81,9 +83,10 @@ def report(findings: Sequence[Finding]) -> str:
 
 
 def _lines(finding: Finding) -> Iterator[str]:
-    yield f"  {_MARKS[finding.level]:<10} {finding.message}"
-    if finding.advice:
-        yield f"  {'':<10} {finding.advice}"
+    for mark, words in ((_MARKS[finding.level], finding.message), ("", finding.advice)):
+        for line in textwrap.wrap(words, _WIDTH, break_long_words=False, break_on_hyphens=False):
+            yield f"  {mark:<10} {line}"
+            mark = ""
 
 
 def _summary(findings: Sequence[Finding]) -> str:

@@ -57,9 +57,7 @@ def address(it: Installation) -> Iterator[Finding]:
     """Ours, as patients and providers see it."""
     web, area = it.settings.web, "Public address"
     if not web.base_url:
-        yield Finding(
-            "ok", area, "There is none, so no message carries a link of ours and none leads nowhere."
-        )
+        yield Finding("ok", area, "None is set, so no message carries a link of ours.")
         return
     if links_of(it.settings) is None:
         yield Finding("note", area, f"{web.base_url} is not https, so it is put into no message.")
@@ -87,16 +85,15 @@ def senders(it: Installation) -> Iterator[Finding]:
     with db.reading(it.engine) as session:
         for clinic in clinics.all_clinics(session):
             found = {sender.channel: sender for sender in clinics.active_senders(session, clinic)}
-            for channel in it.providers:
-                if channel not in found:
+            for channel in _NAMES:
+                if channel in found:
+                    yield from _sender(session, it, clinic, found[channel])
+                elif channel in it.providers:
                     yield Finding(
                         "warning",
                         "Senders",
-                        f"{clinic.name} has no sender for {_NAMES[channel]}.",
-                        "Run notifier init again, which adds what is missing.",
+                        f"{clinic.name} has no sender in use for {_NAMES[channel]}: none goes out.",
                     )
-            for sender in found.values():
-                yield from _sender(session, it, clinic, sender)
 
 
 def _sender(session: Session, it: Installation, clinic: Clinic, sender: Sender) -> Iterator[Finding]:

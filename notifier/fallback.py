@@ -38,7 +38,11 @@ def take_over(session: Session, case: Case, *, now: datetime, actor: str) -> Mes
 
 def _rows_of_step(session: Session, message: Message) -> dict[str, Message]:
     rows = session.scalars(
-        select(Message).where(Message.treatment_id == message.treatment_id, Message.step == message.step)
+        select(Message)
+        .where(Message.treatment_id == message.treatment_id, Message.step == message.step)
+        .order_by(Message.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     return {row.channel: row for row in rows}
 

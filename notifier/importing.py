@@ -45,6 +45,7 @@ def import_file(
     dry_run: bool = False,
     confirmed: bool = False,
     progress: Progress | None = None,
+    batch_size: int = BATCH,
 ) -> ImportReport:
     """Record every good row of the file, in batches of one transaction each; report the others.
 
@@ -63,7 +64,7 @@ def import_file(
     run = _Import(engine, clinic.id, now, actor, ImportReport(path.name, dry_run, len(table.rows)))
     run.report.ignored = table.ignored
     done = 0
-    for batch in (_related if dry_run else _in_order)(table, reader):
+    for batch in (_related if dry_run else _in_order)(table, reader, batch_size):
         run.take(batch)
         done += len(batch)
         if progress is not None:
@@ -71,14 +72,14 @@ def import_file(
     return run.report.close()
 
 
-def _in_order(table: Table, reader: RowReader) -> Iterator[list[Reading]]:
+def _in_order(table: Table, reader: RowReader, size: int) -> Iterator[list[Reading]]:
     """Values are read between the transactions: meanwhile other writers on SQLite get their turn."""
     rows: Iterator[Row] = iter(table.rows)
-    while batch := [reader.read(row) for row in islice(rows, BATCH)]:
+    while batch := [reader.read(row) for row in islice(rows, size)]:
         yield batch
 
 
-def _related(table: Table, reader: RowReader) -> Iterator[list[Reading]]:
+def _related(table: Table, reader: RowReader, size: int) -> Iterator[list[Reading]]:
     """Batches in which all rows stand together that could be one patient's or one treatment.
 
     Each batch of a dry run is rolled back before the next one begins, so what rows do to each other must show
@@ -87,7 +88,7 @@ def _related(table: Table, reader: RowReader) -> Iterator[list[Reading]]:
     batch: list[Reading] = []
     for group in _groups([reader.read(row) for row in table.rows]):
         batch += group
-        if len(batch) >= BATCH:
+        if len(batch) >= size:
             yield batch
             batch = []
     if batch:
@@ -128,6 +129,16 @@ def _ties(entry: Entry | None) -> list[tuple[str, str]]:
 
 
 @dataclass
+class _Batch:
+    """What one transaction did, by the numbers of the treatments, until it is committed."""
+
+    added: list[int] = field(default_factory=list)
+    known: list[int] = field(default_factory=list)
+    problems: list[RowProblem] = field(default_factory=list)
+    notes: list[RowProblem] = field(default_factory=list)
+
+
+@dataclass
 class _Import:
     """Takes batches of readings; what became of them is in the report once it is committed."""
 
@@ -147,15 +158,13 @@ class _Import:
     def _store(self, readings: Sequence[Reading]) -> None:
         try:
             with db.transaction(self.engine) as session:
-                outcomes, notes = self._record(session, readings)
+                batch = self._record(session, readings)
                 if self.report.dry_run:
                     session.rollback()
         except (exc.IntegrityError, exc.DataError, StaleDataError) as error:
             self._store_apart(readings, error)
             return
-        self.report.notes += notes
-        for reading, outcome in zip(readings, outcomes, strict=True):
-            self._count(reading, outcome)
+        self._count(batch)
 
     def _store_apart(self, readings: Sequence[Reading], error: Exception) -> None:
         """Another import of these rows was quicker, or the database does not take one: find it."""
@@ -170,35 +179,34 @@ class _Import:
         )
         self.report.problems.append(readings[0].problem("", message))
 
-    def _record(
-        self, session: Session, readings: Sequence[Reading]
-    ) -> tuple[list[Recorded | NotifierError], list[RowProblem]]:
+    def _record(self, session: Session, readings: Sequence[Reading]) -> _Batch:
         clinic = session.get_one(Clinic, self.clinic_id)
         withdrawals = Withdrawals(session, clinic, readings, now=self.now, actor=self.actor)
-        entries, notes = [], []
+        entries, heeded = [], []
         for reading in readings:
             assert reading.entry is not None
-            consents, refused = withdrawals.heed(reading)
+            consents, notes = withdrawals.heed(reading)
             entries.append(replace(reading.entry, consents=consents))
-            notes += refused
+            heeded.append(notes)
         outcomes, _ = record_all(session, clinic, entries, now=self.now, actor=self.actor)
-        added = {
-            reading.row.number
-            for reading, outcome in zip(readings, outcomes, strict=True)
-            if isinstance(outcome, Recorded) and outcome.is_new
-        }
-        kept = [note for note in notes if note.row in added]
-        return outcomes, kept + _differences(session, readings, outcomes)
+        batch = _Batch(notes=_differences(session, readings, outcomes))
+        for reading, outcome, notes in zip(readings, outcomes, heeded, strict=True):
+            if isinstance(outcome, NotifierError):
+                batch.problems.append(_refusal(reading, outcome))
+            elif outcome.is_new:
+                batch.added.append(outcome.treatment.id)
+                batch.notes += notes
+            else:
+                batch.known.append(outcome.treatment.id)
+        return batch
 
-    def _count(self, reading: Reading, outcome: Recorded | NotifierError) -> None:
-        if isinstance(outcome, NotifierError):
-            self.report.problems.append(_refusal(reading, outcome))
-        elif outcome.is_new:
-            self.report.added += 1
-            self.added_ids.add(outcome.treatment.id)
-        else:
-            self.report.known += 1
-            self.report.repeated += outcome.treatment.id in self.added_ids
+    def _count(self, batch: _Batch) -> None:
+        self.added_ids.update(batch.added)
+        self.report.added += len(batch.added)
+        self.report.known += len(batch.known)
+        self.report.repeated += sum(known in self.added_ids for known in batch.known)
+        self.report.problems += batch.problems
+        self.report.notes += batch.notes
 
 
 def _refusal(reading: Reading, error: NotifierError) -> RowProblem:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session
 
-from notifier import fallback, suppressions
+from notifier import fallback, settling, suppressions
 from notifier.cases import gather
 from notifier.db import RealTime
 from notifier.envelope import Accepted
@@ -59,10 +59,20 @@ def record_all(
     if not outcomes:
         return
     recorder = _Recorder(session, policy, now, worker)
+    _lock_patients(session, outcomes)
     messages, attempts = _rows(session, outcomes)
     for outcome in outcomes:
         recorder.record(messages[outcome.message_id], attempts[outcome.message_id, outcome.attempt], outcome)
     recorder.finish()
+
+
+def _lock_patients(session: Session, outcomes: Sequence[Outcome]) -> None:
+    """Those whose address may be flagged; before their messages, as everybody who locks both does."""
+    ids = [o.message_id for o in outcomes if o.error and o.error.error_class is ErrorClass.ADDRESS]
+    if ids:
+        of_messages = select(Message.patient_id).where(Message.id.in_(ids))
+        query = select(Patient).where(Patient.id.in_(of_messages)).order_by(Patient.id)
+        session.scalars(query.with_for_update(key_share=True)).all()
 
 
 def _rows(
@@ -86,9 +96,10 @@ class _Recorder:
     def record(self, message: Message, attempt: Attempt, outcome: Outcome) -> None:
         attempt.finished_at = self.now
         # The fence: the attempt number. What a row says is said by its latest attempt.
-        current = message.attempts == attempt.number and message.status in (Status.SENDING, Status.UNKNOWN)
+        latest = message.attempts == attempt.number
+        current = latest and message.status in (Status.SENDING, Status.UNKNOWN)
         if outcome.accepted is not None:
-            self._accepted(message, attempt, outcome.accepted, current)
+            self._accepted(message, attempt, outcome.accepted, latest)
         elif outcome.error is not None:
             self._refused(message, attempt, outcome.error, current)
         else:
@@ -96,15 +107,22 @@ class _Recorder:
             if current:
                 self._move(message, Status.SCHEDULED, outcome.released, attempt.number)
 
-    def _accepted(self, message: Message, attempt: Attempt, accepted: Accepted, current: bool) -> None:
+    def _accepted(self, message: Message, attempt: Attempt, accepted: Accepted, latest: bool) -> None:
         attempt.provider, attempt.provider_id = accepted.provider, accepted.provider_id
         attempt.outcome = str(accepted.status)
         sender = self.session.get_one(Sender, message.sender_id)
         if sender.stopped_at is not None:
             log.warning("sender %s works again", sender.id)
             sender.stopped_at, sender.stopped_reason, sender.probe_at, sender.probes = None, "", None, 0
-        if current and RANK[accepted.status] > RANK[Status(message.status)]:
+        before = Status(message.status)
+        if not latest or before not in RANK or RANK[accepted.status] <= RANK[before]:
+            return
+        if may_move(before, accepted.status):
             self._move(message, accepted.status, accepted.note, attempt.number)
+        elif before is Status.SCHEDULED:
+            # It was thought lost and about to be sent again. A report still settles it.
+            said = f"The provider took it after all, as {accepted.provider_id}; it was not sent again."
+            self._move(message, Status.HELD, said, attempt.number)
 
     def _refused(self, message: Message, attempt: Attempt, error: ChannelError, current: bool) -> None:
         attempt.error_class, attempt.error_code = str(error.error_class), error.code or ""
@@ -139,12 +157,18 @@ class _Recorder:
                 if current:
                     self._give_up(message, attempt, error, after.status)
 
+    def _doubt(self, message: Message, attempt: Attempt, error: ChannelError) -> None:
+        if settling.goes_again_at_once(message.priority, attempt.number):
+            self._move(message, Status.SCHEDULED, f"{settling.TWICE_BEATS_NEVER} {error}", attempt.number)
+        elif message.status != Status.UNKNOWN:
+            message.lookups, message.lookup_at = 0, RealTime(self.policy.lookup_after.total_seconds())
+            self._move(message, Status.UNKNOWN, str(error), attempt.number)
+
     def _give_up(self, message: Message, attempt: Attempt, error: ChannelError, status: Status) -> None:
         if status is Status.UNKNOWN:
-            message.lookup_at = RealTime(self.policy.lookup_after.total_seconds())
-        self._move(message, status, str(error), attempt.number)
-        if status is Status.UNKNOWN:
+            self._doubt(message, attempt, error)
             return
+        self._move(message, status, str(error), attempt.number)
         if error.error_class is ErrorClass.ADDRESS:
             self._flag_address(message, str(error))
         elif error.error_class is ErrorClass.OPT_OUT:
@@ -156,7 +180,7 @@ class _Recorder:
 
     def _flag_address(self, message: Message, problem: str) -> None:
         """For the desk to put right; until then nothing more is tried there."""
-        if message.patient_id is None or message.kind != Kind.PLANNED:
+        if message.patient_id is None:
             return
         patient = self.session.get_one(Patient, message.patient_id)
         if message.channel == "sms" and patient.phone == message.to:

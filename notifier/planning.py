@@ -55,6 +55,7 @@ class _PatientPlan:
         self.world, self.patient, self.now = world, patient, now
         self.tz = zone(patient.timezone or world.clinics[patient.clinic_id].timezone)
         self.treatments = world.treatments[patient.id]
+        self.obstacles: dict[str, str | None] = {}
         self.rows: dict[tuple[int, str], list[Message]] = defaultdict(list)
         for message in world.messages[patient.id]:
             assert message.treatment_id is not None
@@ -202,9 +203,10 @@ class _PatientPlan:
 
     def _obstacle(self, treatment: Treatment, step: Step, channel: str) -> str | None:
         definition = self.world.definitions[treatment.plan_version_id]
-        return step_obstacle(definition, step, self.patient, channel) or self.world.reach.obstacle(
-            self.patient, channel
-        )
+        # The same for every step, and asked for each: looked up once, it halves the time of an import.
+        if channel not in self.obstacles:
+            self.obstacles[channel] = self.world.reach.obstacle(self.patient, channel)
+        return step_obstacle(definition, step, self.patient, channel) or self.obstacles[channel]
 
     def _facts(self, treatment: Treatment, step: Step) -> Facts:
         return Facts(

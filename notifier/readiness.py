@@ -82,7 +82,7 @@ def _contacts(clinic: Clinic, contacts: Sequence[AlertContact]) -> Iterator[str]
     if not contacts:
         yield (
             f"{clinic.name} has no alert contact, so there is nobody to tell about an emergency. "
-            "Name one in alerts.contacts before notifier init."
+            "This version takes them from alerts.contacts when notifier init sets the clinic up."
         )
     untested = [contact.name for contact in contacts if contact.tested_at is None]
     if untested:

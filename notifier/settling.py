@@ -11,16 +11,20 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, insert, literal_column, or_, select, tuple_, update
+from sqlalchemy import and_, case, func, insert, literal_column, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from notifier.db import RealTime
 from notifier.envelope import Found, OutboundMessage
 from notifier.models import Attempt, Clinic, Message, MessageEvent
-from notifier.rules.delivery import Status
+from notifier.rules.delivery import Priority, Status
 from notifier.wording import reference_of
 
 ABSENT_TWICE = 2
+# For alerts and safety answers: they do not wait until the provider can be asked.
+TWICE_BEATS_NEVER = "In doubt, sent again at once:"
+# A mail server that takes a mail but never says so would otherwise get it for as long as it is useful.
+_MOST_COPIES = 3
 # After this many look-ups that got no answer, a person is asked instead.
 _GIVE_UP_AFTER = 50
 
@@ -40,41 +44,70 @@ class Answer:
     doubt: Doubt
     found: Sequence[Found] | None
     possible: bool = True
+    provider: str = ""
 
 
-def is_doubt_due(session: Session) -> bool:
-    """Whether there is anything to expire or to ask about; costs one look into a partial index."""
-    due = or_(
-        and_(Message.status == literal_column("'sending'"), Message.lease_until < RealTime()),
-        and_(Message.status == literal_column("'unknown'"), Message.lookup_at <= RealTime()),
-    )
-    in_doubt = Message.status.in_([literal_column("'sending'"), literal_column("'unknown'")])
-    return session.scalar(select(Message.id).where(in_doubt, due).limit(1)) is not None
+def goes_again_at_once(priority: int, attempt: int) -> bool:
+    """Alerts and safety answers: twice beats never. After that they are settled like everything else."""
+    return priority == Priority.ALERT and attempt < 2
+
+
+def wait_for_doubt(session: Session, channels: Collection[str]) -> timedelta | None:
+    """How long until a lease runs out or a provider is to be asked; zero: now. None: nothing is in doubt.
+
+    Costs one look into a partial index.
+    """
+    moments = session.execute(
+        select(
+            RealTime(),
+            func.min(case((Message.status == literal_column("'sending'"), Message.lease_until))),
+            func.min(
+                case(
+                    (
+                        and_(
+                            Message.status == literal_column("'unknown'"),
+                            Message.channel.in_(channels),
+                        ),
+                        Message.lookup_at,
+                    )
+                )
+            ),
+        ).where(Message.status.in_([literal_column("'sending'"), literal_column("'unknown'")]))
+    ).one()
+    real, *due = moments
+    earliest = min((at for at in due if at is not None), default=None)
+    return None if earliest is None else max(earliest - real, timedelta(0))
 
 
 def expire_leases(session: Session, *, now: datetime, lookup_after: timedelta, worker: str) -> int:
     """A worker stopped between its claim and its answer: what became of those messages is unknown."""
     lost = session.execute(
-        select(Message.id, Message.attempts, Message.worker)
+        select(Message.id, Message.attempts, Message.worker, Message.priority)
         .where(Message.status == literal_column("'sending'"), Message.lease_until < RealTime())
         .limit(1000)
         .with_for_update(skip_locked=True)
     ).all()
     if not lost:
         return 0
-    reason = "{} stopped before it could say whether the provider took it."
+    events = []
     for row in lost:
+        reason = f"{row.worker or 'The worker'} stopped before it could say whether the provider took it."
+        status = Status.UNKNOWN
+        if goes_again_at_once(row.priority, row.attempts):
+            status, reason = Status.SCHEDULED, f"{TWICE_BEATS_NEVER} {reason}"
         session.execute(
             update(Message)
             .where(Message.id == row.id, Message.status == literal_column("'sending'"))
             .values(
-                status=str(Status.UNKNOWN),
-                reason=reason.format(row.worker or "The worker"),
+                status=str(status),
+                reason=reason,
+                lookups=0,
                 lookup_at=RealTime(lookup_after.total_seconds()),
                 lease_until=None,
             )
             .execution_options(synchronize_session=False)
         )
+        events.append(_event(row.id, Status.SENDING, status, reason, now, worker, row.attempts))
     session.execute(
         update(Attempt)
         .where(
@@ -84,15 +117,7 @@ def expire_leases(session: Session, *, now: datetime, lookup_after: timedelta, w
         .values(outcome=str(Status.UNKNOWN))
         .execution_options(synchronize_session=False)
     )
-    session.execute(
-        insert(MessageEvent),
-        [
-            _event(
-                row.id, Status.SENDING, Status.UNKNOWN, reason.format(row.worker or "The worker"), now, worker
-            )
-            for row in lost
-        ],
-    )
+    session.execute(insert(MessageEvent), events)
     return len(lost)
 
 
@@ -154,9 +179,10 @@ def settle(session: Session, answer: Answer, *, now: datetime, gap: timedelta, w
         message.lookup_at = RealTime(gap.total_seconds())
         return
     status, reason = verdict
-    message.status, message.reason, message.lookup_at = str(status), reason, None
-    if status is Status.SCHEDULED:
-        message.lookups = 0
+    message.status, message.reason, message.reason_code = str(status), reason, ""
+    message.lookups, message.lookup_at = 0, None
+    if status is Status.UNKNOWN:
+        return
     session.execute(
         insert(MessageEvent),
         [_event(message.id, Status.UNKNOWN, status, reason, now, worker, outbound.attempt)],
@@ -164,16 +190,13 @@ def settle(session: Session, answer: Answer, *, now: datetime, gap: timedelta, w
 
 
 def _verdict(session: Session, message: Message, answer: Answer, now: datetime) -> tuple[Status, str] | None:
-    """The status that settles it and why; None: ask again later."""
+    """The status that settles it and why; unknown: it stays so for good; None: ask again later."""
     outbound = answer.doubt.outbound
     if not answer.possible:
-        if message.channel == "email":
-            return _again(message, now, "E-mail cannot be asked about; sent again under the same Message-ID.")
-        return (
-            Status.HELD,
-            "The provider cannot be asked whether it took it. Decide whether to send it again.",
-        )
+        return _unasked(session, message, now)
     if answer.found is None:
+        if message.lookups > 0:
+            return None  # it was absent once: one more answer settles it
         message.lookups -= 1  # counts down apart from the answers that count up
         if message.lookups <= -_GIVE_UP_AFTER:
             return (
@@ -183,8 +206,7 @@ def _verdict(session: Session, message: Message, answer: Answer, now: datetime) 
         return None
     fresh = _not_ours_yet(session, outbound, answer.found)
     if len(fresh) == 1:
-        _adopt(session, outbound, fresh[0])
-        return fresh[0].status, f"Found at the provider as {fresh[0].provider_id}."
+        return _adopt(session, answer, fresh[0], now)
     if fresh:
         ids = ", ".join(found.provider_id for found in fresh)
         return (
@@ -194,13 +216,34 @@ def _verdict(session: Session, message: Message, answer: Answer, now: datetime) 
     message.lookups = max(message.lookups, 0) + 1
     if message.lookups < ABSENT_TWICE:
         return None
-    return _again(message, now, "The provider was asked twice and does not know it; sent again.")
-
-
-def _again(message: Message, now: datetime, reason: str) -> tuple[Status, str]:
-    if message.useful_until is not None and now > message.useful_until:
+    if _is_stale(message, now):
         return Status.SKIPPED, "It did not reach the provider, and is no longer useful."
-    return Status.SCHEDULED, reason
+    return Status.SCHEDULED, "The provider was asked twice and does not know it; sent again."
+
+
+def _unasked(session: Session, message: Message, now: datetime) -> tuple[Status, str]:
+    """Where the provider has no look-up."""
+    if message.channel != "email" or _copies(session, message) >= _MOST_COPIES:
+        return (
+            Status.HELD,
+            "The provider cannot be asked whether it took it. Decide whether to send it again.",
+        )
+    if _is_stale(message, now):
+        # Not skipped, which would say that it was never sent.
+        return Status.UNKNOWN, "Whether it reached the mail server is not known, and it is no longer useful."
+    return Status.SCHEDULED, "E-mail cannot be asked about; sent again under the same Message-ID."
+
+
+def _copies(session: Session, message: Message) -> int:
+    """How many attempts may have reached the provider without its saying so."""
+    doubtful = select(func.count()).where(
+        Attempt.message_id == message.id, Attempt.outcome == str(Status.UNKNOWN)
+    )
+    return session.execute(doubtful).scalar_one()
+
+
+def _is_stale(message: Message, now: datetime) -> bool:
+    return message.useful_until is not None and now > message.useful_until
 
 
 def _not_ours_yet(session: Session, outbound: OutboundMessage, found: Sequence[Found]) -> list[Found]:
@@ -217,13 +260,22 @@ def _not_ours_yet(session: Session, outbound: OutboundMessage, found: Sequence[F
     return [item for item in found if item.provider_id not in known]
 
 
-def _adopt(session: Session, outbound: OutboundMessage, found: Found) -> None:
+def _adopt(session: Session, answer: Answer, found: Found, now: datetime) -> tuple[Status, str]:
+    outbound = answer.doubt.outbound
     session.execute(
         update(Attempt)
         .where(Attempt.message_id == outbound.message_id, Attempt.number == outbound.attempt)
-        .values(provider_id=found.provider_id, outcome=str(found.status), error_code=found.code or "")
+        .values(
+            provider=answer.provider,
+            provider_id=found.provider_id,
+            outcome=str(found.status),
+            error_code=found.code or "",
+            finished_at=now,
+        )
         .execution_options(synchronize_session=False)
     )
+    code = f", with code {found.code}" if found.code else ""
+    return found.status, f"Found at the provider as {found.provider_id}: {found.status}{code}."
 
 
 def _event(

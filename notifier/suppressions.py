@@ -51,12 +51,17 @@ def _cancel_waiting(
 ) -> list[Message]:
     session.flush()
     waiting = session.scalars(
-        select(Message).where(
+        select(Message)
+        .where(
             Message.sender_id == sender.id,
             Message.to == address,
             Message.status.in_(_WAITING),
             Message.kind.in_(_TO_PATIENTS),
         )
+        .order_by(Message.id)
+        # A row that a worker is claiming at this moment has to be waited for: then it no longer waits.
+        .with_for_update()
+        .execution_options(populate_existing=True)
     ).all()
     events = []
     for message in waiting:

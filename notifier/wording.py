@@ -11,6 +11,7 @@ from notifier import rendering
 from notifier.envelope import OutboundMessage, Unsubscribe
 from notifier.models import Clinic, Message, Patient, Treatment
 from notifier.rendering import Context, RenderedEmail, RenderedSms
+from notifier.rules.delivery import Kind
 from notifier.rules.plan import Plan
 from notifier.rules.templating import TextTemplate
 from notifier.rules.zones import to_local
@@ -71,7 +72,10 @@ def _seconds(now: datetime, until: datetime) -> int:
 
 
 def _unsubscribe(case: Case) -> str | None:
+    """For patients only: an alert to staff may name a patient too."""
     if case.links is None or case.patient is None or case.message.channel != "email":
+        return None
+    if case.message.kind in (Kind.ALERT, Kind.TEST):
         return None
     return case.links.unsubscribe(case.patient.id, case.message.channel)
 

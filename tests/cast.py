@@ -188,7 +188,8 @@ def attempted(message: Message, status: str = "sent", *, on: datetime | None = N
 
 
 def without(patient: PatientEntry, *fields: str) -> PatientEntry:
-    return replace(patient, **dict.fromkeys(fields, ""))
+    blank: dict[str, Any] = dict.fromkeys(fields, "")
+    return replace(patient, **blank)
 
 
 def next_migration(folder: Path, *statements: str) -> Path:

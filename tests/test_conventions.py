@@ -16,9 +16,11 @@ PACKAGE = ROOT / "notifier"
 # The layers of DESIGN §3, by what a module's name begins with. What is named nowhere here is a capability.
 LEAVES = {"errors", "resources", "__init__"}
 FOUNDATIONS = ("config", "db", "clock", "rendering", "planfiles")
-ENTRY_POINTS = ("__main__", "cli", "worker", "dispatcher", "pulse", "importing", "demo", "backup", "web")
-# What `notifier init` does, apart from asking for it.
-ENTRY_POINTS += ("initialising",)
+ENTRY_POINTS = (
+    *("__main__", "cli", "worker", "dispatcher", "pulse", "importing", "demo", "backup", "web"),
+    # What `notifier init` and `notifier send-test` do, apart from talking to a person.
+    *("initialising", "sending_test"),
+)
 # Layer → what it may import, besides itself and the leaves.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),

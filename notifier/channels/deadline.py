@@ -101,7 +101,7 @@ class Deadline:
         self._release()
         self._watched = sock
         self._guard = socket.fromfd(sock.fileno(), sock.family, sock.type)
-        pass
+        self._watchdog.add(self)
 
     def cut(self) -> None:
         """Called by the watchdog only."""

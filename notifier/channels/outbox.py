@@ -37,7 +37,7 @@ class Outbox:
     def send(self, message: OutboundMessage) -> Accepted:
         entry = self._entry(message)
         try:
-            self._append(json.dumps(entry, ensure_ascii=False).encode())
+            self._append(json.dumps(entry, ensure_ascii=False).encode(errors="backslashreplace"))
         except OSError as error:
             raise ChannelError(
                 ErrorClass.CONFIGURATION,

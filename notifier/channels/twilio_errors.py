@@ -87,7 +87,7 @@ def _retry_after(call: Call) -> float | None:
         return min(float(value), _LONGEST_WAIT)
     try:
         wait = (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return min(max(wait, 0.0), _LONGEST_WAIT)
 

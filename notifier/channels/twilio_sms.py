@@ -129,15 +129,17 @@ def _accepted(created: Any) -> Accepted:
         raise ChannelError(
             ErrorClass.AMBIGUOUS, "Twilio answered without an id, so it may have taken the message."
         )
-    status = STATUSES.get(created.status, Status.ACCEPTED)
+    status = STATUSES.get(str(created.status), Status.ACCEPTED)
     if status in (Status.FAILED, Status.UNDELIVERED):
         code = created.error_code
-        raise ChannelError(error_class(code), meaning(code, created.error_message or ""), code=_text(code))
+        raise ChannelError(
+            error_class(code), meaning(code, str(created.error_message or "")), code=_text(code)
+        )
     return Accepted(provider_id=created.sid, status=status, provider=TwilioSms.provider)
 
 
 def _found(record: Any) -> Found:
-    status = STATUSES.get(record.status, Status.ACCEPTED)
+    status = STATUSES.get(str(record.status), Status.ACCEPTED)
     return Found(provider_id=record.sid, status=status, code=_text(record.error_code))
 
 

@@ -15,7 +15,7 @@ from notifier.rules.zones import to_local
 WEEK = timedelta(days=7)
 ONE_VISIT = timedelta(hours=4)
 # Beyond this nobody connects the message with the treatment any more; it also bounds the search for a place.
-_LONGEST_WAIT = timedelta(days=60)
+LONGEST_WAIT = timedelta(days=60)
 
 
 Place = tuple[Hashable, str]  # treatment and step key
@@ -113,7 +113,7 @@ def _place(
             f"and {overtaker.key} is due by then."
         )
         return Skip(SkipCode.OVERTAKEN, reason, due.useful_until), overtaker
-    if at - due.at > _LONGEST_WAIT or (due.useful_until is not None and at > due.useful_until):
+    if at - due.at > LONGEST_WAIT or (due.useful_until is not None and at > due.useful_until):
         until = (
             "" if due.useful_until is None else f", and it is useful only until {say(due.useful_until, tz)}"
         )
@@ -171,7 +171,7 @@ def next_free(
     that there is no place.
     """
     groups = [neighbours] if counted is None else counted
-    limit = at + _LONGEST_WAIT
+    limit = at + LONGEST_WAIT
     while at <= limit:
         moved = _after_gap(at, pace, neighbours)
         if moved == at:

@@ -85,6 +85,11 @@ def test_processes_never_mix_their_lines(path: Path) -> None:
     assert kept == [first + n for first in (0, 100, 200) for n in range(60)]
 
 
+def test_half_a_character_is_kept_too(path: Path) -> None:
+    Outbox(path).send(text(text="broken \ud83d"))
+    assert Outbox(path).entries()[0]["text"] == "broken \ud83d"
+
+
 @pytest.mark.parametrize("torn", [b'{"message_id": 9, "te', b'{"message_id": 9, "text": "\xc3', b'"half'])
 def test_a_line_cut_short_by_a_crash_is_passed_over_and_spoils_no_later_one(path: Path, torn: bytes) -> None:
     outbox = Outbox(path)

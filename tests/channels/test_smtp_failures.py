@@ -125,6 +125,17 @@ def test_a_server_that_does_not_answer_in_time_is_in_doubt_only_after_the_last_b
     assert len(server.mails) == (1 if expected is E.AMBIGUOUS else 0)
 
 
+def test_the_whole_time_out_counts_on_a_connection_used_before_too(
+    server: SmtpServer, hasty: SmtpEmail
+) -> None:
+    hasty.send(MAIL)
+    server.next(MailFault.dribble("DATA"))
+    began = time.monotonic()
+    refusal(hasty, MAIL)
+    assert time.monotonic() - began < 1.5
+    assert server.connections == 1
+
+
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
 def test_a_refused_mail_leaves_the_connection_for_the_next(
     server: SmtpServer, channel: SmtpEmail, step: Literal["MAIL", "RCPT", "DATA"]

@@ -16,8 +16,9 @@ from notifier.channels.deadline import Watchdog
 from notifier.channels.twilio_errors import broken
 from notifier.channels.twilio_http import Call
 from notifier.channels.twilio_sms import TwilioSms
+from notifier.envelope import Accepted
 from notifier.errors import ChannelError
-from notifier.rules.delivery import ErrorClass
+from notifier.rules.delivery import ErrorClass, Status
 from tests.channels.cast import TEXT, refusal, sms_settings, text
 from tests.servers.twilio_server import Fault, TwilioServer
 
@@ -91,6 +92,10 @@ def hasty(twilio: TwilioServer) -> Iterator[TwilioSms]:
         (Fault.garbage(b'{"sid": "SM1", "status": "failed", "error_code": 30005}'), E.ADDRESS),
         (Fault.garbage(b'{"sid": "SM1", "status": "undelivered", "error_code": "30007"}'), E.CONTENT),
         (Fault.garbage(b'{"sid": "SM1", "status": "failed", "error_code": null}'), E.UNLISTED),
+        (
+            Fault.garbage(b'{"sid": "SM1", "status": "failed", "error_message": {}, "error_code": []}'),
+            E.UNLISTED,
+        ),
     ],
 )
 def test_each_failure_gets_its_class(
@@ -124,6 +129,17 @@ def test_an_answer_that_does_not_come_whole_within_the_time_out_leaves_us_in_dou
     assert len(twilio.messages) == 1
 
 
+def test_the_whole_time_out_counts_on_a_connection_used_before_too(
+    twilio: TwilioServer, hasty: TwilioSms
+) -> None:
+    hasty.send(TEXT)
+    twilio.next(Fault.trickle("body", pause=0.02))
+    began = time.monotonic()
+    refusal(hasty, TEXT)
+    assert time.monotonic() - began < 1.5
+    assert twilio.connections == 1
+
+
 @pytest.mark.parametrize("fault", [Fault.trickle("body"), Fault.garbage(), Fault.accept_then_cut()])
 def test_the_next_message_after_a_broken_one_gets_through(
     twilio: TwilioServer, hasty: TwilioSms, fault: Fault
@@ -137,6 +153,14 @@ def test_the_next_message_after_a_broken_one_gets_through(
 def test_an_answer_that_is_slow_but_in_time_counts(twilio: TwilioServer, channel: TwilioSms) -> None:
     twilio.next(Fault.slow(0.2))
     assert channel.send(TEXT).provider_id == twilio.messages[0]["sid"]
+
+
+@pytest.mark.parametrize("status", ['"teleported"', '["queued"]', "null", "7"])
+def test_an_id_is_an_acceptance_whatever_else_the_answer_says(
+    twilio: TwilioServer, channel: TwilioSms, status: str
+) -> None:
+    twilio.next(Fault.garbage(f'{{"sid": "SM1", "status": {status}}}'.encode()))
+    assert channel.send(TEXT) == Accepted("SM1", Status.ACCEPTED, "twilio")
 
 
 def test_a_message_is_never_sent_twice_by_one_call(twilio: TwilioServer, channel: TwilioSms) -> None:

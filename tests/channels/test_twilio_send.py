@@ -17,7 +17,8 @@ from notifier.errors import ChannelError
 from notifier.rules.delivery import ErrorClass, Status
 from tests.channels.cast import ANA_PHONE, OUR_NUMBER, TEXT, refusal, sms_settings, text
 from tests.servers.certificates import Certificates
-from tests.servers.twilio_server import ACCOUNT, CREATE_PARAMETERS, SERVICE, Fault, TwilioServer
+from tests.servers.twilio_rules import CREATE_PARAMETERS
+from tests.servers.twilio_server import ACCOUNT, SERVICE, Fault, TwilioServer
 
 CALLBACK = "https://clinic.example/webhooks/twilio/status/7/1"
 

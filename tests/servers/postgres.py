@@ -25,6 +25,7 @@ from typing import Any
 USER = "aftercare"
 _UNPRIVILEGED = "nobody"
 _READY_WITHIN = 60.0
+_ROOM = 2 * 1024**3
 
 # What a crash of the machine would destroy is a throw-away database, so nothing waits for a disk.
 _FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -33,7 +34,7 @@ _SETTINGS = {
     "max_connections": "200",
     "shared_buffers": "32MB",
     "autovacuum": "off",
-    "max_wal_size": "4GB",
+    "max_wal_size": "256MB",
     "scram_iterations": "1",
     "log_min_messages": "warning",
     "file_copy_method": "clone",
@@ -45,8 +46,8 @@ class PostgresServer:
 
     def __init__(self, *, durable: bool = False, settings: Mapping[str, str] | None = None) -> None:
         self._as = _unprivileged()
-        # Short, since a socket's path may have little more than 100 characters, and open to the other user.
-        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+        # Open to the other user, and short, since a socket's path may have little more than 100 characters.
+        self.folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp" if durable else _fast_place()))
         self.folder.chmod(0o755)
         self._data = self.folder / "data"
         self._log = self.folder / "log"
@@ -170,6 +171,13 @@ class PostgresServer:
         with psycopg.connect(self.dsn(), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement.encode())
+
+
+def _fast_place() -> str:
+    """Memory rather than a disk, where there is enough of it: a new database is a thousand files."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > _ROOM
+    return str(memory) if roomy else "/tmp"
 
 
 def _unprivileged() -> dict[str, Any]:

@@ -8,40 +8,33 @@ with TwilioServer() as twilio:
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 import ssl
 import threading
-import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from tests.servers.sockets import Tracked
+from tests.servers.twilio_rules import (
+    Form,
+    Message,
+    basic,
+    matches,
+    now,
+    problem,
+    problem_with,
+    resource,
+)
 
 ACCOUNT = "AC" + "0123456789abcdef" * 2
 TOKEN = "a-token-for-tests"
 SERVICE = "MG" + "0123456789abcdef" * 2
 
-# From the official description of the API: the form of CreateMessage in twilio/twilio-oai,
-# spec/json/twilio_api_v2010.json at 00c8d368.
-CREATE_PARAMETERS = frozenset(
-    {
-        *("To", "From", "MessagingServiceSid", "Body", "MediaUrl", "ContentSid", "ContentVariables"),
-        *("StatusCallback", "ApplicationSid", "ValidityPeriod", "MaxPrice", "ProvideFeedback", "Attempt"),
-        *("ForceDelivery", "ContentRetention", "AddressRetention", "SmartEncoded", "PersistentAction"),
-        *("ShortenUrls", "ScheduleType", "SendAt", "SendAsMms", "RiskCheck"),
-    }
-)
-
-Form = dict[str, str]
-Message = dict[str, Any]
 Operation = Literal["create", "list", "fetch", "account"]
 
 
@@ -76,12 +69,12 @@ class Fault:
 
     @classmethod
     def refuse(cls, code: int, status: int = 400, said: str = "No.") -> Fault:
-        return cls(status=status, body=_problem(code, status, said))
+        return cls(status=status, body=problem(code, status, said))
 
     @classmethod
     def too_many(cls, retry_after: str | None = None) -> Fault:
         headers = {"Retry-After": retry_after} if retry_after else {}
-        return cls(status=429, body=_problem(20429, 429, "Too Many Requests"), headers=headers)
+        return cls(status=429, body=problem(20429, 429, "Too Many Requests"), headers=headers)
 
     @classmethod
     def slow(cls, seconds: float) -> Fault:
@@ -139,9 +132,9 @@ class TwilioServer:
         """What happens to a message later: it is sent, delivered, fails."""
         with self.lock:
             message = next(message for message in self.messages if message["sid"] == sid)
-            message.update(status=status, error_code=error_code, date_updated=_now())
+            message.update(status=status, error_code=error_code, date_updated=now())
             if message["date_sent"] is None:
-                message["date_sent"] = _now()
+                message["date_sent"] = now()
 
     def fault(self, operation: Operation, form: Form) -> Fault | None:
         with self.lock:
@@ -152,7 +145,7 @@ class TwilioServer:
         return self._by_number.get(form.get("To", "")) or self.choose(form)
 
     def take(self, form: Form) -> Message:
-        message = _resource(self.account, form)
+        message = resource(self.account, form)
         with self.lock:
             self.messages.append(message)
         return message
@@ -240,8 +233,8 @@ class _Handler(BaseHTTPRequestHandler):
         base = f"{twilio.prefix}/2010-04-01/Accounts/{twilio.account}"
         path = urlsplit(self.path).path
         operation: Operation = "create" if self.command == "POST" else "list"
-        if self.headers.get("Authorization") != _basic(twilio.account, twilio.token):
-            return operation, 401, json.loads(_problem(20003, 401, "Authenticate"))
+        if self.headers.get("Authorization") != basic(twilio.account, twilio.token):
+            return operation, 401, json.loads(problem(20003, 401, "Authenticate"))
         if path == f"{base}.json":
             return "account", 200, {"sid": twilio.account, "status": twilio.account_status, "type": "Full"}
         if path == f"{base}/Messages.json":
@@ -250,20 +243,20 @@ class _Handler(BaseHTTPRequestHandler):
         known = [m for m in twilio.messages if found and m["sid"] == found[1]]
         if known:
             return "fetch", 200, known[0]
-        return "fetch", 404, json.loads(_problem(20404, 404, f"The requested resource {path} was not found"))
+        return "fetch", 404, json.loads(problem(20404, 404, f"The requested resource {path} was not found"))
 
     def _create(self, form: Form) -> tuple[Operation, int, Any]:
         with self._twilio.lock:
             self._twilio.forms.append(form)
         wrong = problem_with(form)
         if wrong:
-            return "create", 400, json.loads(_problem(wrong[0], 400, wrong[1]))
+            return "create", 400, json.loads(problem(wrong[0], 400, wrong[1]))
         return "create", 201, None
 
     def _list(self, form: Form) -> tuple[Operation, int, Any]:
         twilio = self._twilio
         with twilio.lock:
-            found = [message for message in reversed(twilio.messages) if _matches(message, form)]
+            found = [message for message in reversed(twilio.messages) if matches(message, form)]
         size, page = int(form.get("PageSize", "50")), int(form.get("Page", "0"))
         start, end = page * size, (page + 1) * size
         path = f"/2010-04-01/Accounts/{twilio.account}/Messages.json"
@@ -283,94 +276,3 @@ class _Handler(BaseHTTPRequestHandler):
                 "uri": self.path,
             },
         )
-
-
-def problem_with(form: Form) -> tuple[int, str] | None:
-    """What the real thing refuses, and unknown parameters, which it would swallow without a word."""
-    unknown = form.keys() - CREATE_PARAMETERS
-    if unknown:
-        return 20001, f"Unknown parameters: {', '.join(sorted(unknown))}"
-    if not re.fullmatch(r"\+[1-9][0-9]{6,14}", form.get("To", "")):
-        return 21211, f"The 'To' number {form.get('To', '')} is not a valid phone number."
-    if not ("From" in form or "MessagingServiceSid" in form):
-        return 21603, "A 'From' phone number is required."
-    if "From" in form and not re.fullmatch(r"\+[1-9][0-9]{6,14}|[0-9]{5,6}", form["From"]):
-        return 21212, f"The 'From' number {form['From']} is not a valid phone number."
-    if "MessagingServiceSid" in form and not re.fullmatch("MG[0-9a-fA-F]{32}", form["MessagingServiceSid"]):
-        return 21701, "The Messaging Service does not exist."
-    return _problem_with_content(form)
-
-
-def _problem_with_content(form: Form) -> tuple[int, str] | None:
-    if not form.get("Body"):
-        return 21602, "Message body is required."
-    if len(form["Body"]) > 1600:
-        return 21617, "The concatenated message body exceeds the 1600 character limit."
-    validity = form.get("ValidityPeriod", "1")
-    if not (re.fullmatch("[0-9]{1,5}", validity) and 1 <= int(validity) <= 14400):
-        return 20001, f"ValidityPeriod {validity} is not from 1 to 14400."
-    if not re.fullmatch(r"https?://[^\s_/]+/\S*", form.get("StatusCallback", "https://x/")):
-        return 21609, "The 'StatusCallback' URL is not a valid URL."
-    return None
-
-
-def _resource(account: str, form: Form) -> Message:
-    sid = "SM" + uuid.uuid4().hex
-    service = form.get("MessagingServiceSid")
-    return {
-        "account_sid": account,
-        "api_version": "2010-04-01",
-        "body": form.get("Body", ""),
-        "date_created": _now(),
-        "date_sent": None,
-        "date_updated": _now(),
-        "direction": "outbound-api",
-        "error_code": None,
-        "error_message": None,
-        "from": form.get("From"),
-        "messaging_service_sid": service,
-        "num_media": "0",
-        "num_segments": "0" if service else "1",
-        "price": None,
-        "price_unit": "USD",
-        "sid": sid,
-        "status": "accepted" if service else "queued",
-        "subresource_uris": {},
-        "to": form["To"],
-        "uri": f"/2010-04-01/Accounts/{account}/Messages/{sid}.json",
-    }
-
-
-def _matches(message: Message, form: Form) -> bool:
-    """A message that was not sent yet has no date, so no filter by date finds it."""
-    if form.get("To", message["to"]) != message["to"] or form.get("From", message["from"]) != message["from"]:
-        return False
-    day = (
-        message["date_sent"]
-        and datetime.strptime(message["date_sent"], "%a, %d %b %Y %H:%M:%S %z").date().isoformat()
-    )
-    return all(
-        day is not None and compare(day, form[name][:10])
-        for name, compare in _DATE_FILTERS.items()
-        if name in form
-    )
-
-
-_DATE_FILTERS: dict[str, Callable[[str, str], bool]] = {
-    "DateSent": lambda day, asked: day == asked,
-    "DateSent>": lambda day, asked: day >= asked,
-    "DateSent<": lambda day, asked: day <= asked,
-}
-
-
-def _problem(code: int, status: int, said: str) -> bytes:
-    more = f"https://www.twilio.com/docs/errors/{code}"
-    return json.dumps({"code": code, "message": said, "more_info": more, "status": status}).encode()
-
-
-def _basic(user: str, password: str) -> str:
-    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-
-
-def _now() -> str:
-    return format_datetime(datetime.now(UTC))

@@ -1,0 +1,92 @@
+"""Asking providers about messages in doubt, in threads of its own: a slow answer keeps no other message waiting."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine
+
+from notifier import settling
+from notifier.channels import Channel, Findable
+from notifier.db import reading, transaction
+from notifier.senders import Terms
+from notifier.settling import Answer, Doubt
+
+log = logging.getLogger(__name__)
+
+_AT_A_TIME = 4
+# Seconds between two looks for doubts while there is other work.
+_EVERY = 1.0
+
+
+class Doubts:
+    """`answered` hears each answer, from another thread; `busy` counts those that are awaited."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        channels: Mapping[str, Channel],
+        terms: Terms,
+        *,
+        lookup_after: timedelta,
+        lookup_gap: timedelta,
+        answered: Callable[[Answer], None],
+    ) -> None:
+        self._engine, self._channels, self._terms = engine, channels, terms
+        self._lookup_after, self._lookup_gap = lookup_after, lookup_gap
+        self._answered = answered
+        self._pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="ask")
+        self._looked_at = float("-inf")
+        self.busy = 0
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+
+    def begin(self, now: datetime) -> None:
+        """Expire the leases that ran out, and ask about what is due to be asked about."""
+        if self.busy or time.monotonic() - self._looked_at < _EVERY or not self._are_due():
+            return
+        with transaction(self._engine) as session:
+            lost = settling.expire_leases(
+                session, now=now, lookup_after=self._lookup_after, worker=self._terms.worker
+            )
+            doubts = settling.take_doubts(
+                session, self._terms.channels, gap=self._lookup_gap, limit=_AT_A_TIME
+            )
+        if lost:
+            log.warning("%d messages are in doubt: a worker stopped while sending them", lost)
+        if doubts:
+            self._looked_at = float("-inf")  # there may be more, to be asked about as soon as these are
+        for doubt in doubts:
+            self.busy += 1
+            self._pool.submit(lambda doubt=doubt: self._answered(self._ask(doubt)))
+
+    def settle(self, answer: Answer, now: datetime) -> None:
+        self.busy -= 1
+        try:
+            with transaction(self._engine) as session:
+                settling.settle(
+                    session, answer, now=now, gap=self._lookup_gap, worker=self._terms.worker
+                )
+        except Exception:
+            pass
+
+    def _are_due(self) -> bool:
+        self._looked_at = time.monotonic()
+        with reading(self._engine) as session:
+            wait = settling.wait_for_doubt(session, self._terms.channels)
+        return wait is not None and not wait
+
+    def _ask(self, doubt: Doubt) -> Answer:
+        channel = self._channels[doubt.outbound.channel]
+        if not isinstance(channel, Findable):
+            return Answer(doubt, None, possible=False)
+        try:
+            return Answer(doubt, channel.find(doubt.outbound, doubt.since), provider=channel.provider)
+        except Exception:
+            log.exception("message %s: the look-up failed", doubt.outbound.message_id)
+            return Answer(doubt, None)
