@@ -6,18 +6,27 @@ Everything heavy is imported where it is used, so that `notifier --help` answers
 from __future__ import annotations
 
 import getpass
+import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Annotated, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, ParamSpec, TypeVar
 
 import typer
 
 from notifier.cli_output import refuse
-from notifier.errors import NotifierError
+from notifier.errors import (
+    ConflictError,
+    InputError,
+    NeedsConfirmation,
+    NotFoundError,
+    NotifierError,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -66,6 +75,8 @@ def open_app(config: Path | None, need_schema: bool = True) -> App:
 
     settings = load(config)
     engine = db.open_engine(settings.database.url)
+    if need_schema:
+        _require_file(engine)
     app = App(settings, engine, clock_for(engine))
     if need_schema:
         try:
@@ -74,6 +85,38 @@ def open_app(config: Path | None, need_schema: bool = True) -> App:
             engine.dispose()
             raise
     return app
+
+
+def _require_file(engine: Engine) -> None:
+    """SQLite would make an empty one, in whichever folder the command was typed by mistake."""
+    if engine.url.get_backend_name() != "sqlite":
+        return
+    file = engine.url.database or ""
+    if file and not file.startswith(("file:", ":memory:")) and not os.path.exists(file):
+        raise NotFoundError(
+            f"There is no database {file} yet. Run notifier init, or name another configuration with --config."
+        )
+
+
+def change(app: App, work: Callable[[Session], R]) -> R:
+    """One transaction, committed before this returns, so that nothing is told that did not happen.
+
+    Once more from the start where another desk was quicker: then it finds what that one did.
+    """
+    from sqlalchemy.exc import IntegrityError
+    from sqlalchemy.orm.exc import StaleDataError
+
+    try:
+        return _change(app, work)
+    except (IntegrityError, StaleDataError):
+        return _change(app, work)
+
+
+def _change(app: App, work: Callable[[Session], R]) -> R:
+    from notifier import db
+
+    with db.transaction(app.engine) as session:
+        return work(session)
 
 
 def clinic_of(session: Session, key: str | None) -> Clinic:
@@ -97,15 +140,45 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     def ended(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
+        except NeedsConfirmation as error:
+            refuse(NotifierError(f"{error} To confirm, add {error.flag}."))
         except NotifierError as error:
             refuse(error)
         except KeyboardInterrupt:
             raise SystemExit(130) from None
+        except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+            raise  # Typer's own ways to end
+        except Exception as error:
+            _give_up(error)
 
     return ended
 
 
+def _give_up(error: Exception) -> NoReturn:
+    """What nobody has foreseen, in a sentence all the same."""
+    from sqlalchemy.exc import DataError, IntegrityError
+    from sqlalchemy.orm.exc import StaleDataError
+
+    if isinstance(error, IntegrityError | StaleDataError):
+        refuse(ConflictError("Somebody else changed the same at this moment; nothing was done. Try again."))
+    if isinstance(error, DataError):
+        detail = str(error.orig).splitlines()[0]
+        refuse(InputError(f"The database does not take one of these values: {detail}. Nothing was done."))
+    if isinstance(error, OSError) and error.filename:
+        refuse(InputError(f"{error.filename}: {error.strerror}."))
+    file, path = tempfile.mkstemp(prefix="notifier-fault-", suffix=".txt")
+    with os.fdopen(file, "w", encoding="utf-8", errors="replace") as details:
+        traceback.print_exception(error, file=details)
+    refuse(
+        NotifierError(
+            f"This is a fault of the program ({type(error).__name__}). Please report it with {path}; "
+            "look through that file first, as it may name a patient."
+        )
+    )
+
+
 def say(text: str = "", *, err: bool = False) -> None:
-    """A line for a person; a letter that the terminal lacks becomes a question mark."""
+    """For a person. What the terminal cannot show becomes a question mark, what would steer it a space."""
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
-    typer.echo(text.encode(encoding, "replace").decode(encoding), err=err)
+    plain = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+    typer.echo(plain.encode(encoding, "replace").decode(encoding), err=err)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Dialect,
+    Double,
     Engine,
     Integer,
     MetaData,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     event,
     exc,
     func,
+    literal,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -84,22 +86,23 @@ class RealTime(FunctionElement[datetime]):
     """The database's clock plus some seconds: leases are set and compared by it, on every host alike."""
 
     type = UTCDateTime()
-    inherit_cache = False
+    inherit_cache = True
 
     def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = float(seconds)
-        super().__init__()
+        # A parameter, so that the statements around it are compiled once and not for every lease.
+        super().__init__(literal(float(seconds), Double()))
 
 
 @compiles(RealTime, "postgresql")
 def _postgresql_now(element: RealTime, compiler: Any, **kw: Any) -> str:
-    return f"(clock_timestamp() + make_interval(secs => {element.seconds!r}))"
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **kw)}))"
 
 
 @compiles(RealTime, "sqlite")
 def _sqlite_now(element: RealTime, compiler: Any, **kw: Any) -> str:
     # The same shape in which SQLAlchemy stores times there, so that they compare as text.
-    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', '{element.seconds:+.3f} seconds')"
+    seconds = f"printf('%+.3f seconds', {compiler.process(element.clauses, **kw)})"
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds})"
 
 
 def open_engine(url: str | URL, *, pool_size: int = 5, busy: float = _BUSY) -> Engine:

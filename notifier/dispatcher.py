@@ -10,27 +10,32 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from notifier import claiming, outcomes, settling
-from notifier.channels import Channel, Findable
-from notifier.claiming import Claim, Claimed, Terms
+from notifier import claiming, outcomes, senders, settling
+from notifier.channels import Channel
+from notifier.claiming import Claim, Claimed
 from notifier.clock import Clock
 from notifier.db import reading, transaction
-from notifier.errors import ChannelError
+from notifier.dispatcher_doubts import Doubts
+from notifier.errors import ChannelError, DatabaseUnavailable
 from notifier.outcomes import Outcome, Policy
-from notifier.rules.delivery import ErrorClass
-from notifier.settling import Answer, Doubt
+from notifier.rules.delivery import ErrorClass, Priority
+from notifier.senders import Terms
+from notifier.settling import Answer
 
 log = logging.getLogger(__name__)
 
 # A call is not begun when less than its time-out and this is left of the lease.
 _SPARE = 1.0
+_NOW = timedelta(0)
+_WHEN_STUCK = 0.05  # seconds
+_AT_MOST = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,6 @@ class _Lease:
 
     claimed: Claimed
     ends: float
-    turn: float
 
 
 class Dispatcher:
@@ -58,14 +62,24 @@ class Dispatcher:
         threads: int,
     ) -> None:
         self._engine, self._clock, self._channels = engine, clock, channels
-        self._terms, self._policy, self._lookup_gap = terms, policy, lookup_gap
+        self._terms, self._policy = terms, policy
         self._timeouts, self._threads = timeouts, threads
         # One thread more than planned messages may fill: alerts and safety answers find it free.
         self._pool = ThreadPoolExecutor(threads + 1, thread_name_prefix="send")
-        self._came_back: queue.Queue[Outcome] = queue.Queue()
+        # None stands for news: something may be due that was not.
+        self._came_back: queue.Queue[Outcome | Answer | None] = queue.Queue()
+        self._nudged = threading.Event()
         self._unrecorded: list[Outcome] = []
         self._in_flight = 0
         self._stopping = threading.Event()
+        self._doubts = Doubts(
+            engine,
+            channels,
+            terms,
+            lookup_after=policy.lookup_after,
+            lookup_gap=lookup_gap,
+            answered=self._came_back.put,
+        )
 
     def stop(self) -> None:
         """No new claims; what is in flight is finished, what waits for its turn is released."""
@@ -73,59 +87,117 @@ class Dispatcher:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
+        self._doubts.close()
+
+    def nudge(self) -> None:
+        """Something may be due that was not: look now, even while calls are under way."""
+        if not self._nudged.is_set():
+            self._nudged.set()
+            self._came_back.put(None)
 
     def drain(self) -> int:
         """Send all that is due, and come back when nothing is. Returns how many attempts were made.
 
         Raises DatabaseUnavailable; what came back from providers meanwhile is kept and recorded next time.
         """
-        self._settle_doubts()
         attempts = 0
+        self._collect()
         while True:
             claim = self._record_and_claim()
             attempts += len(claim.messages)
-            progress = claim.messages or claim.settled or self._in_flight or self._unrecorded
-            if not progress:
-                return attempts
-            if self._in_flight:
+            if not self._stopping.is_set():
+                self._doubts.begin(self._clock.now())
+            if claim.settled:
                 self._collect()
+            elif self._in_flight or self._doubts.busy:
+                self._collect(self._patience())
+            else:
+                return attempts
+
+    def next_wait(self) -> timedelta | None:
+        """How long until there is something to do; zero: now. None: nothing is planned."""
+        with reading(self._engine) as session:
+            waits = (
+                senders.wait_for_work(session, self._terms, now=self._clock.now()),
+                settling.wait_for_doubt(session, self._terms.channels),
+            )
+        return min((wait for wait in waits if wait is not None), default=None)
 
     def _record_and_claim(self) -> Claim:
         free = self._threads - self._in_flight
         may_claim = not self._stopping.is_set() and free >= 0
-        if not self._unrecorded and not (may_claim and self._is_work_due()):
+        # Looked up without the write lock, so that an idle worker costs others nothing.
+        if not self._unrecorded and not (may_claim and self._wait_for_work() == _NOW):
             return Claim([])
         recorded = list(self._unrecorded)
         mark = time.monotonic()
-        with transaction(self._engine) as session:
-            now = self._clock.now()
-            outcomes.record_all(session, recorded, self._policy, now=now, worker=self._terms.worker)
-            claim = Claim([])
-            if may_claim:
-                claim = claiming.claim_due(session, self._terms, now=now, limit=free, urgent=1)
+        try:
+            with transaction(self._engine) as session:
+                now = self._clock.now()
+                outcomes.record_all(session, recorded, self._policy, now=now, worker=self._terms.worker)
+                claim = Claim([])
+                if may_claim:
+                    claim = claiming.claim_due(session, self._terms, now=now, limit=free, urgent=1)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            if not recorded:
+                raise
+            log.exception("outcomes could not be recorded together")
+            self._record_apart(recorded)
+            return Claim([])
         del self._unrecorded[: len(recorded)]
         for claimed in claim.messages:
             self._in_flight += 1
-            lease = _Lease(claimed, mark + self._terms.lease.total_seconds(), mark + claimed.wait)
+            lease = _Lease(claimed, mark + self._terms.lease.total_seconds())
             self._pool.submit(self._send, lease)
         return claim
 
-    def _is_work_due(self) -> bool:
-        """Looked up without the write lock, so that an idle worker costs others nothing."""
-        with reading(self._engine) as session:
-            due = claiming.next_due(session, self._terms.channels, self._terms.kinds)
-        return due is not None and due <= self._clock.now()
-
-    def _collect(self) -> None:
-        """Wait for one outcome, and take with it what else has come back."""
-        self._unrecorded.append(self._came_back.get())
-        self._in_flight -= 1
-        while True:
+    def _record_apart(self, recorded: Sequence[Outcome]) -> None:
+        """One by one: an outcome that cannot be written leaves its message in doubt, and stops no other."""
+        for outcome in recorded:
             try:
-                self._unrecorded.append(self._came_back.get_nowait())
-            except queue.Empty:
-                return
+                with transaction(self._engine) as session:
+                    now, worker = self._clock.now(), self._terms.worker
+                    outcomes.record_all(session, [outcome], self._policy, now=now, worker=worker)
+            except DatabaseUnavailable:
+                raise
+            except Exception:
+                log.exception("message %s: its outcome could not be recorded", outcome.message_id)
+            self._unrecorded.remove(outcome)
+
+    def _wait_for_work(self) -> timedelta | None:
+        """How long until a message may be claimed; with all threads but one busy, an urgent one."""
+        priorities = Priority.ALL if self._in_flight < self._threads else (Priority.ALERT,)
+        with reading(self._engine) as session:
+            now = self._clock.now()
+            return senders.wait_for_work(session, self._terms, now=now, priorities=priorities)
+
+    def _patience(self) -> float:
+        """How long to wait for what comes back before looking for work again."""
+        if not self._came_back.empty() or self._stopping.is_set():
+            return _AT_MOST
+        wait = self._wait_for_work()
+        # What is due and could not be claimed waits for another worker's transaction.
+        return _AT_MOST if wait is None else min(max(wait.total_seconds(), _WHEN_STUCK), _AT_MOST)
+
+    def _collect(self, patience: float = 0.0) -> None:
+        """Take what has come back; wait for it as long as `patience` says."""
+        try:
+            self._take_in(self._came_back.get(timeout=patience) if patience else self._came_back.get_nowait())
+            while True:
+                self._take_in(self._came_back.get_nowait())
+        except queue.Empty:
+            pass
+
+    def _take_in(self, item: Outcome | Answer | None) -> None:
+        if isinstance(item, Outcome):
             self._in_flight -= 1
+            self._unrecorded.append(item)
+        elif isinstance(item, Answer):
+            self._doubts.settle(item, self._clock.now())
+        else:
+            self._nudged.clear()
 
     def _send(self, lease: _Lease) -> None:
         outbound = lease.claimed.outbound
@@ -149,7 +221,7 @@ class Dispatcher:
 
     def _call(self, lease: _Lease) -> Outcome:
         outbound = lease.claimed.outbound
-        wait = lease.turn - time.monotonic()
+        wait = lease.claimed.turn - time.monotonic()
         if wait > 0 and self._stopping.wait(wait):
             return Outcome(outbound.message_id, outbound.attempt, released="The worker was stopped.")
         if lease.ends - time.monotonic() < self._timeouts[outbound.channel] + _SPARE:
@@ -158,37 +230,6 @@ class Dispatcher:
             )
         accepted = self._channels[outbound.channel].send(outbound)
         return Outcome(outbound.message_id, outbound.attempt, accepted=accepted)
-
-    def _settle_doubts(self) -> None:
-        """Leases that ran out, and messages that somebody has to ask the provider about."""
-        if self._stopping.is_set() or not self._is_doubt_due():
-            return
-        now = self._clock.now()
-        with transaction(self._engine) as session:
-            lost = settling.expire_leases(
-                session, now=now, lookup_after=self._policy.lookup_after, worker=self._terms.worker
-            )
-            doubts = settling.take_doubts(session, self._terms.channels, gap=self._lookup_gap)
-        if lost:
-            log.warning("%d messages are in doubt: a worker stopped while sending them", lost)
-        for doubt in doubts:
-            answer = self._ask(doubt)
-            with transaction(self._engine) as session:
-                settling.settle(session, answer, now=now, gap=self._lookup_gap, worker=self._terms.worker)
-
-    def _is_doubt_due(self) -> bool:
-        with reading(self._engine) as session:
-            return settling.is_doubt_due(session)
-
-    def _ask(self, doubt: Doubt) -> Answer:
-        channel = self._channels[doubt.outbound.channel]
-        if not isinstance(channel, Findable):
-            return Answer(doubt, None, possible=False)
-        try:
-            return Answer(doubt, channel.find(doubt.outbound, doubt.since))
-        except Exception:
-            log.exception("message %s: the look-up failed", doubt.outbound.message_id)
-            return Answer(doubt, None)
 
 
 def _said(outcome: Outcome) -> str:

@@ -1,4 +1,7 @@
-"""Asking providers about messages in doubt, in threads of its own: a slow answer keeps no other message waiting."""
+"""Asking providers about messages in doubt.
+
+In threads of its own, so that a slow answer keeps no other message waiting.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from sqlalchemy import Engine
 from notifier import settling
 from notifier.channels import Channel, Findable
 from notifier.db import reading, transaction
+from notifier.errors import DatabaseUnavailable
 from notifier.senders import Terms
 from notifier.settling import Answer, Doubt
 
@@ -63,23 +67,27 @@ class Doubts:
             self._looked_at = float("-inf")  # there may be more, to be asked about as soon as these are
         for doubt in doubts:
             self.busy += 1
-            self._pool.submit(lambda doubt=doubt: self._answered(self._ask(doubt)))
+            self._pool.submit(self._ask_and_tell, doubt)
 
     def settle(self, answer: Answer, now: datetime) -> None:
+        """Write down what the answer means. Where that fails, the provider is asked again after a while."""
         self.busy -= 1
         try:
             with transaction(self._engine) as session:
-                settling.settle(
-                    session, answer, now=now, gap=self._lookup_gap, worker=self._terms.worker
-                )
+                settling.settle(session, answer, now=now, gap=self._lookup_gap, worker=self._terms.worker)
+        except DatabaseUnavailable:
+            raise
         except Exception:
-            pass
+            log.exception("message %s: the answer could not be used", answer.doubt.outbound.message_id)
 
     def _are_due(self) -> bool:
         self._looked_at = time.monotonic()
         with reading(self._engine) as session:
             wait = settling.wait_for_doubt(session, self._terms.channels)
         return wait is not None and not wait
+
+    def _ask_and_tell(self, doubt: Doubt) -> None:
+        self._answered(self._ask(doubt))
 
     def _ask(self, doubt: Doubt) -> Answer:
         channel = self._channels[doubt.outbound.channel]

@@ -167,20 +167,21 @@ class _Import:
         self._count(batch)
 
     def _store_apart(self, readings: Sequence[Reading], error: Exception) -> None:
-        """Another import of these rows was quicker, or the database does not take one: find it."""
+        """Somebody else was quicker with a row, or the database does not take one: find it."""
         if len(readings) > 1:
             middle = len(readings) // 2
             self._store(readings[:middle])
             self._store(readings[middle:])
             return
-        cause = " ".join(str(getattr(error, "orig", error)).split())
+        cause = " ".join(str(getattr(error, "orig", error)).split()).rstrip(".")
         message = (
             f"The database did not accept this row: {cause[:200]}. Look at its values and import it again."
         )
         self.report.problems.append(readings[0].problem("", message))
 
     def _record(self, session: Session, readings: Sequence[Reading]) -> _Batch:
-        clinic = session.get_one(Clinic, self.clinic_id)
+        # Two imports for one clinic take turns, so that each sees the other's rows; nobody else has to wait.
+        clinic = session.get_one(Clinic, self.clinic_id, with_for_update={"key_share": True})
         withdrawals = Withdrawals(session, clinic, readings, now=self.now, actor=self.actor)
         entries, heeded = [], []
         for reading in readings:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from notifier import reach
 from notifier.models import Message, Patient, Treatment
 from notifier.planfiles import Definition
-from notifier.planning_rows import Changes, Desired, write
+from notifier.planning_rows import REPLANNED, Changes, Desired, write
 from notifier.planning_world import World
 from notifier.rules import pacing, timing
 from notifier.rules.audience import Facts
@@ -198,7 +198,10 @@ class _PatientPlan:
         obstacles = {channel: self._obstacle(treatment, step, channel) for channel in order}
         free = [channel for channel in order if obstacles[channel] is None]
         if not free:
-            return [order[0]], " ".join(dict.fromkeys(str(obstacles[channel]) for channel in order))
+            # The row that is there says why, rather than one for each channel in turn.
+            standing = [row for row in self.rows[treatment.id, step.key] if row.reason_code != REPLANNED]
+            channel = standing[0].channel if standing else order[0]
+            return [channel], " ".join(dict.fromkeys(str(obstacles[channel]) for channel in order))
         return (free if step.deliver == "each" else free[:1]), None
 
     def _obstacle(self, treatment: Treatment, step: Step, channel: str) -> str | None:

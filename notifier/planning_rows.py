@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 WORTH_A_CALL = timedelta(seconds=15)
 
 
+# Why a row was cancelled: its step goes another way now, or no longer exists.
+REPLANNED = "replanned"
+
+
 @dataclass(frozen=True, slots=True)
 class Desired:
     """How one row ought to be."""
@@ -166,7 +170,7 @@ class _Writer:
             else:
                 continue
             before = message.status
-            message.status, message.reason, message.reason_code = Status.CANCELLED, reason, "replanned"
+            message.status, message.reason, message.reason_code = Status.CANCELLED, reason, REPLANNED
             message.due_at = None
             self.changes.changed += 1
             self._event(message, before, reason)

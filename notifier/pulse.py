@@ -7,6 +7,7 @@ hides that, the worker still looks every 15 seconds.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
 
@@ -41,20 +42,26 @@ class Pulse:
         while not self._stopping.is_set():
             try:
                 watch()
-            except exc.SQLAlchemyError as error:
+            except (exc.SQLAlchemyError, sqlite3.Error) as error:
                 # The worker itself says so when it cannot reach the database; this thread only tries again.
                 log.debug("pulse lost: %s", error)
             self._stopping.wait(_AFTER_TROUBLE)
 
     def _watch_file(self) -> None:
-        with self._engine.execution_options(reading=True).connect() as connection:
-            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
-            seen = connection.exec_driver_sql("PRAGMA data_version").scalar()
-            while not self._stopping.wait(_SQLITE_EVERY):
-                version = connection.exec_driver_sql("PRAGMA data_version").scalar()
+        # The bare connection, outside any transaction: inside one, the database would stand still for us,
+        # and its log could not be cut short.
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            seen = None
+            while not self._stopping.is_set():
+                version = cursor.execute("PRAGMA data_version").fetchone()
                 if version != seen:
                     seen = version
                     self._wake()
+                self._stopping.wait(_SQLITE_EVERY)
+        finally:
+            connection.close()
 
     def _listen(self) -> None:
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

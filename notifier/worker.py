@@ -16,18 +16,16 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from notifier import claiming
 from notifier.channels import Channel
-from notifier.claiming import Terms
 from notifier.clock import Clock
 from notifier.config import Settings
-from notifier.db import reading
 from notifier.dispatcher import Dispatcher
 from notifier.errors import DatabaseUnavailable
 from notifier.links import links_of
 from notifier.outcomes import Policy
 from notifier.pulse import Pulse
 from notifier.rules.delivery import RetryPolicy
+from notifier.senders import Terms
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +47,7 @@ def open_dispatcher(
     # What stays in the outbox burdens no carrier, so it has no rate.
     rates = {"sms": settings.sms.max_per_second} if delivery.mode != "outbox" else {}
     terms = Terms(
-        worker=f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:6]}",
+        worker=f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:6]}",
         lease=delivery.lease,
         channels=frozenset(channels),
         rates=rates,
@@ -82,11 +80,11 @@ class Worker:
     def __init__(
         self, engine: Engine, clock: Clock, channels: Mapping[str, Channel], settings: Settings
     ) -> None:
-        self._engine, self._clock, self._channels = engine, clock, channels
+        self._engine, self._clock = engine, clock
         self._dispatcher = open_dispatcher(engine, clock, channels, settings)
         self._wake = threading.Event()
         self._stopping = threading.Event()
-        self._pulse = Pulse(engine, self._wake.set)
+        self._pulse = Pulse(engine, self.wake)
         self._thread = threading.Thread(target=self._work, name="dispatch", daemon=True)
 
     def start(self) -> None:
@@ -100,10 +98,15 @@ class Worker:
         self._wake.set()
         self._thread.start()
 
+    def wake(self) -> None:
+        """Something may be due: for callers in this process who have just committed it."""
+        self._wake.set()
+        self._dispatcher.nudge()
+
     def stop(self) -> None:
         self._stopping.set()
         self._dispatcher.stop()
-        self._wake.set()
+        self.wake()
         self._thread.join()
         self._pulse.stop()
         self._scheduler.shutdown(wait=False)
@@ -141,9 +144,8 @@ class Worker:
         `stuck`: nothing could be sent just now. What is due then waits for its sender's rate or for another
         worker's transaction, and asking without a pause would not make it sooner.
         """
-        with reading(self._engine) as session:
-            due = claiming.next_due(session, self._channels)
-        wait = _AT_MOST if due is None else min(max(due - self._clock.now(), timedelta(0)), _AT_MOST)
+        wait = self._dispatcher.next_wait()
+        wait = _AT_MOST if wait is None else min(wait, _AT_MOST)
         if stuck:
             wait = max(wait, _WHEN_STUCK)
         self._scheduler.add_job(
