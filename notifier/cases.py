@@ -142,7 +142,7 @@ def _suppressed(session: Session, messages: Sequence[Message]) -> set[tuple[int,
             Suppression.lifted_at.is_(None),
         )
     )
-    return set(rows.tuples())
+    return {(row.sender_id, row.address) for row in rows}
 
 
 def _scores(

@@ -72,7 +72,7 @@ def open_senders(session: Session, terms: Terms, now: datetime) -> dict[int, Ope
     if terms.rates:
         # Workers that reserve turns of one rate take theirs one after the other.
         query = query.with_for_update(of=Sender)
-    rows = session.execute(query).tuples().all()
+    rows = session.execute(query).all()
     mark = time.monotonic()
     return {
         row.id: OpenSender(row, at, mark, row.stopped_at is not None, _rate(row, terms)) for row, at in rows
@@ -140,7 +140,7 @@ def next_due(session: Session, channels: Collection[str]) -> datetime | None:
     terms = Terms("", timedelta(0), frozenset(channels), {})
     is_open = or_(Sender.stopped_at.is_(None), Sender.probe_at <= RealTime())
     earliest = select(*(_earliest(priority, None) for priority in Priority.ALL)).select_from(Sender)
-    rows = session.execute(earliest.where(*_usable(terms), is_open)).tuples()
+    rows = session.execute(earliest.where(*_usable(terms), is_open))
     return min((at for row in rows for at in row if at is not None), default=None)
 
 

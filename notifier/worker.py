@@ -80,7 +80,6 @@ class Worker:
     def __init__(
         self, engine: Engine, clock: Clock, channels: Mapping[str, Channel], settings: Settings
     ) -> None:
-        self._engine, self._clock = engine, clock
         self._dispatcher = open_dispatcher(engine, clock, channels, settings)
         self._wake = threading.Event()
         self._stopping = threading.Event()
