@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from notifier.models import AuditEntry
 
 
 def note(
-    session: Session,
+    session: Session, *, clinic_id: int | None, at: datetime, actor: str, action: str, **what: Any
+) -> None:
+    """One entry: see `entry`."""
+    note_all(session, [entry(clinic_id=clinic_id, at=at, actor=actor, action=action, **what)])
+
+
+def entry(
     *,
     clinic_id: int | None,
     at: datetime,
@@ -20,16 +28,20 @@ def note(
     subject: str = "",
     subject_id: int | None = None,
     **detail: Any,
-) -> None:
+) -> dict[str, Any]:
     """`detail` holds what changed, never the words of a message or an address in full."""
-    session.add(
-        AuditEntry(
-            clinic_id=clinic_id,
-            at=at,
-            actor=actor,
-            action=action,
-            subject=subject,
-            subject_id=subject_id,
-            detail=detail,
-        )
-    )
+    return {
+        "clinic_id": clinic_id,
+        "at": at,
+        "actor": actor,
+        "action": action,
+        "subject": subject,
+        "subject_id": subject_id,
+        "detail": detail,
+    }
+
+
+def note_all(session: Session, entries: Sequence[dict[str, Any]]) -> None:
+    """In one statement: an import writes as many as it has rows."""
+    if entries:
+        session.execute(insert(AuditEntry).execution_options(render_nulls=True), entries)

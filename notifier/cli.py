@@ -6,12 +6,17 @@ from typing import Annotated
 
 import typer
 
-from notifier.cli_context import ConfigOption, JsonOption, command, open_app, say
-from notifier.cli_desk import import_treatments, log_treatment, patient_app, treatment_app
+from notifier.cli_context import App, ConfigOption, JsonOption, command, open_app, say
+from notifier.cli_desk import import_treatments, log_treatment
+from notifier.cli_doctor import doctor
 from notifier.cli_init import init
+from notifier.cli_messages import list_messages
+from notifier.cli_output import echo_json, table
+from notifier.cli_patients import patient_app
 from notifier.cli_plans import plan_app
 from notifier.cli_staff import user_app
-from notifier.cli_worker import list_messages, send_test, worker
+from notifier.cli_treatments import treatment_app
+from notifier.cli_worker import send_test, worker
 
 app = typer.Typer(
     name="notifier",
@@ -41,37 +46,37 @@ def demo(
 
     from notifier.demo import play
 
-    play(Path(folder) if folder else None, hurry=once)
+    play(Path(folder) if folder else None, hurry=once, say=say, table=table)
 
 
 @command
-def migrate(config: ConfigOption = None) -> None:
+def migrate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Bring the database up to this version of the program. Make a backup first."""
     from notifier import db
 
     with open_app(config, need_schema=False) as opened:
         before, needed = db.revisions(opened.engine)
-        if before == needed:
-            say("The database is up to date.")
-            return
-        db.upgrade(opened.engine)
+        if before != needed:
+            _upgrade(opened)
+    if as_json:
+        echo_json({"before": before, "after": needed})
+    elif before == needed:
+        say("The database is up to date.")
+    else:
         say(f"The database was brought from {before or 'nothing'} to {needed}.")
 
 
-@command
-def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Look at everything that has to be right, without sending anything, and say what to do."""
-    from notifier.cli_output import echo_json
-    from notifier.config import load
-    from notifier.doctor import examine, report_text
+def _upgrade(opened: App) -> None:
+    from alembic.util import CommandError
 
-    findings = examine(load(config))
-    if as_json:
-        echo_json(findings)
-    else:
-        say(report_text(findings))
-    if any(finding.level == "error" for finding in findings):
-        raise typer.Exit(1)
+    from notifier import db
+
+    try:
+        db.upgrade(opened.engine)
+    except CommandError:
+        # It has a revision that this program does not know.
+        db.require_current_schema(opened.engine)
+        raise
 
 
 app.command("init")(init)

@@ -10,7 +10,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, ParamSpec, TypeVar
 
 import typer
 
-from notifier.cli_output import refuse
+from notifier.cli_output import refuse, shown
 from notifier.errors import (
     ConflictError,
     InputError,
@@ -88,13 +88,12 @@ def open_app(config: Path | None, need_schema: bool = True) -> App:
 
 
 def _require_file(engine: Engine) -> None:
-    """SQLite would make an empty one, in whichever folder the command was typed by mistake."""
-    if engine.url.get_backend_name() != "sqlite":
-        return
-    file = engine.url.database or ""
-    if file and not file.startswith(("file:", ":memory:")) and not os.path.exists(file):
+    from notifier.initialising import is_missing
+
+    if is_missing(engine):
         raise NotFoundError(
-            f"There is no database {file} yet. Run notifier init, or name another configuration with --config."
+            f"There is no database {engine.url.database} yet. Run notifier init, or name another "
+            "configuration with --config."
         )
 
 
@@ -117,6 +116,13 @@ def _change(app: App, work: Callable[[Session], R]) -> R:
 
     with db.transaction(app.engine) as session:
         return work(session)
+
+
+def one_of(typed: str, choices: Collection[str], what: str) -> str:
+    """A word of a fixed few; another one is misuse, told with what there is."""
+    if typed not in choices:
+        raise typer.BadParameter(f'"{typed}" is not a {what}; there are {", ".join(choices)}.')
+    return typed
 
 
 def clinic_of(session: Session, key: str | None) -> Clinic:
@@ -178,7 +184,6 @@ def _give_up(error: Exception) -> NoReturn:
 
 
 def say(text: str = "", *, err: bool = False) -> None:
-    """For a person. What the terminal cannot show becomes a question mark, what would steer it a space."""
-    encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
+    """For a person. What the terminal cannot show is put simpler, and what would steer it is left out."""
     plain = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
-    typer.echo(plain.encode(encoding, "replace").decode(encoding), err=err)
+    typer.echo(shown(sys.stderr if err else sys.stdout, plain), err=err)

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime, time
 from enum import Enum
@@ -28,9 +30,30 @@ def echo_json(value: object) -> None:
 
 
 def _write(stream: TextIO, text: str) -> None:
-    """A letter that the terminal's encoding lacks becomes a question mark instead of ending the command."""
+    stream.write(shown(stream, text))
+
+
+# What is drawn or punctuation here, in the letters that every terminal has.
+_PLAIN = dict(zip("─│╭╮╰╯•·✓✗…→’“”–", [*"-|++++**+x", "...", "->", *'\'""-'], strict=True))
+
+
+def shown(stream: TextIO, text: str) -> str:
+    """The text as this stream can show it: a letter that its encoding lacks loses its accent, or becomes a
+    question mark, instead of ending the command.
+    """
     encoding = stream.encoding or "utf-8"
-    stream.write(text.encode(encoding, "replace").decode(encoding))
+    if encoding.lower().startswith("utf"):
+        return text.encode(encoding, "replace").decode(encoding)  # half a character, from a bad argument
+    return "".join(_nearest(char, encoding) for char in text)
+
+
+def _nearest(char: str, encoding: str) -> str:
+    for form in (char, _PLAIN.get(char, "?"), unicodedata.normalize("NFKD", char)[0]):
+        with suppress(UnicodeEncodeError):
+            if form != "?":
+                form.encode(encoding)
+                return form
+    return "?"
 
 
 def _plain(value: object) -> object:
@@ -87,7 +110,7 @@ def _rich_table(headers: Sequence[str], rows: list[list[str]]) -> None:
     drawn = Table(*headers, box=box.SIMPLE_HEAD)
     for row in rows:
         # Text, because a name such as "[red]" is a name and not mark-up.
-        drawn.add_row(*map(Text, row))
+        drawn.add_row(*(Text(shown(sys.stdout, cell)) for cell in row))
     Console(file=sys.stdout).print(drawn)
 
 

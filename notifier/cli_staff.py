@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -12,44 +12,87 @@ from notifier.cli_context import (
     ConfigOption,
     JsonOption,
     actor,
+    change,
     clinic_of,
     command,
+    one_of,
     open_app,
     say,
 )
 from notifier.cli_output import echo_json, table
+from notifier.cli_questions import ask_password
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from notifier.cli_context import App
+    from notifier.models import Staff
 
 user_app = typer.Typer(no_args_is_help=True, help="Staff: who may sign in.")
+
+EmailArgument = Annotated[str, typer.Argument(metavar="E-MAIL")]
 
 
 @user_app.command("add")
 @command
 def add(
-    email: Annotated[str, typer.Argument(metavar="E-MAIL")],
+    email: EmailArgument,
     name: Annotated[str, typer.Option(help="The person's name.")],
-    role: Annotated[str, typer.Option(help="front_desk or admin.")] = "front_desk",
+    role: Annotated[str, typer.Option(metavar="front_desk|admin", help="What they may do.")] = "front_desk",
     config: ConfigOption = None,
     clinic: ClinicOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Add a person. On a terminal their password is asked for; elsewhere they choose it later."""
+    """Add a person. On a terminal their password is asked for; elsewhere they have none yet."""
+    from notifier import staff
+
+    one_of(role, staff.ROLES, "role")
+    with open_app(config) as app:
+
+        def work(session: Session) -> tuple[dict[str, Any], str]:
+            at = clinic_of(session, clinic)
+            person = staff.add(
+                session,
+                at,
+                email=email,
+                name=name,
+                role=role,
+                password=password,
+                now=app.clock.now(),
+                actor=actor(),
+            )
+            return _row(person, role), at.name
+
+        password = _password(app, clinic, email, as_json)
+        row, where = change(app, work)
+    if as_json:
+        echo_json(row)
+        return
+    say(f"{row['name']} <{row['email']}> is on the staff of {where} as {row['role']}.")
+    if not row["may_sign_in"]:
+        say("They have no password, so they cannot sign in yet.")
+
+
+def _password(app: App, clinic: str | None, email: str, as_json: bool) -> str | None:
+    """Asked for where there is a person to ask, and only when it will be used."""
     from notifier import db, staff
 
-    password = None
-    if sys.stdin.isatty():
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
-    with open_app(config) as app, db.transaction(app.engine) as session:
-        at = clinic_of(session, clinic)
-        person = staff.add(
-            session,
-            at,
-            email=email,
-            name=name,
-            role=role,
-            password=password,
-            now=app.clock.now(),
-            actor=actor(),
-        )
-        say(f"{person.name} <{person.email}> is on the staff of {at.name} as {role}.")
+    with db.reading(app.engine) as session:
+        known = staff.require_new(session, clinic_of(session, clinic), email)
+    if known is not None or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+    return ask_password()
+
+
+def _row(person: Staff, role: str) -> dict[str, Any]:
+    return {
+        "email": person.email,
+        "name": person.name,
+        "role": role,
+        "may_sign_in": person.disabled_at is None and person.password_hash is not None,
+    }
 
 
 @user_app.command("list")
@@ -59,19 +102,13 @@ def list_users(config: ConfigOption = None, clinic: ClinicOption = None, as_json
     from notifier import db, staff
 
     with open_app(config) as app, db.reading(app.engine) as session:
-        rows = [
-            {
-                "email": person.email,
-                "name": person.name,
-                "role": role,
-                "may_sign_in": person.disabled_at is None and person.password_hash is not None,
-            }
-            for person, role in staff.of_clinic(session, clinic_of(session, clinic))
-        ]
+        people = staff.of_clinic(session, clinic_of(session, clinic))
+        rows = [_row(person, role) for person, role in people]
     if as_json:
         echo_json(rows)
     elif rows:
-        table(list(rows[0]), [list(row.values()) for row in rows])
+        shown = [[*list(row.values())[:3], "yes" if row["may_sign_in"] else "no"] for row in rows]
+        table(["e-mail", "name", "role", "may sign in"], shown)
     else:
         say("Nobody yet. Add the first one: notifier user add E-MAIL --name NAME --role admin")
 
@@ -79,13 +116,45 @@ def list_users(config: ConfigOption = None, clinic: ClinicOption = None, as_json
 @user_app.command("disable")
 @command
 def disable(
-    email: Annotated[str, typer.Argument(metavar="E-MAIL")],
+    email: EmailArgument,
     config: ConfigOption = None,
     clinic: ClinicOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Stop a person from signing in."""
-    from notifier import db, staff
+    """Stop a person from signing in, at every clinic."""
+    row = _switch("disable", email, config, clinic)
+    if as_json:
+        echo_json(row)
+    else:
+        say(f"{row['email']} can no longer sign in.")
 
-    with open_app(config) as app, db.transaction(app.engine) as session:
-        person = staff.disable(session, clinic_of(session, clinic), email, now=app.clock.now(), actor=actor())
-        say(f"{person.email} can no longer sign in.")
+
+@user_app.command("enable")
+@command
+def enable(
+    email: EmailArgument,
+    config: ConfigOption = None,
+    clinic: ClinicOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Undo disable: the person may sign in again."""
+    row = _switch("enable", email, config, clinic)
+    if as_json:
+        echo_json(row)
+    else:
+        say(f"{row['email']} is enabled again.")
+
+
+def _switch(
+    how: Literal["disable", "enable"], email: str, config: Path | None, clinic: str | None
+) -> dict[str, Any]:
+    from notifier import staff
+
+    with open_app(config) as app:
+
+        def work(session: Session) -> dict[str, Any]:
+            at, act = clinic_of(session, clinic), staff.disable if how == "disable" else staff.enable
+            person = act(session, at, email, now=app.clock.now(), actor=actor())
+            return _row(person, next(m.role for m in person.memberships if m.clinic_id == at.id))
+
+        return change(app, work)

@@ -29,4 +29,4 @@ def told(instant: datetime | None, tz: ZoneInfo, *, seconds: bool = False) -> st
     """Tue 2026-03-03 09:00: aligned below each other, and clear in any year."""
     if instant is None:
         return ""
-    return f"{to_local(instant, tz):%a %Y-%m-%d %H:%M{':%S' if seconds else ''}}"
+    return format(to_local(instant, tz), "%a %Y-%m-%d %H:%M:%S" if seconds else "%a %Y-%m-%d %H:%M")

@@ -6,6 +6,8 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,17 +19,19 @@ from notifier.cli_context import (
     JsonOption,
     clinic_of,
     command,
+    one_of,
     open_app,
     say,
 )
-from notifier.cli_output import echo_json, table
-from notifier.errors import ConfigError, DatabaseUnavailable, InputError
+from notifier.cli_output import echo_json
+from notifier.cli_patients import ChannelArgument
+from notifier.errors import ConfigError, DatabaseUnavailable
+from notifier.rules.plan import CHANNELS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from notifier.channels import Channel
-    from notifier.messages import Listed, Moment
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +45,32 @@ def worker(
     logging.basicConfig(
         level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plug-ins at every start
     stopping = threading.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopping.set())
-    app = _wait_for_database(config, stopping, patient=not once)
-    if app is None:
-        return
-    with app:
+    with _on_signal(stopping.set), ExitStack() as closing:
+        app = _wait_for_database(config, stopping, patient=not once)
+        if app is None:
+            return
+        closing.enter_context(app)
         channels = _channels(app)
+        for channel in set(channels.values()):
+            closing.callback(channel.close)
         if once:
-            _drain(app, channels)
+            _drain(app, channels, stopping)
         else:
             _run(app, channels, stopping)
-        for channel in set(channels.values()):
-            channel.close()
+
+
+@contextmanager
+def _on_signal(act: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and Ctrl-C do this instead of ending the program in the middle of something."""
+    names = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(name, lambda *_: act()) for name in names]
+    try:
+        yield
+    finally:
+        for name, handler in zip(names, before, strict=True):
+            signal.signal(name, handler)
 
 
 def _wait_for_database(config: Path | None, stopping: threading.Event, *, patient: bool) -> App | None:
@@ -87,13 +103,20 @@ def _channels(app: App) -> dict[str, Channel]:
     return channels
 
 
-def _drain(app: App, channels: dict[str, Channel]) -> None:
+def _drain(app: App, channels: dict[str, Channel], stopping: threading.Event) -> None:
+    from notifier import db, messages
     from notifier.worker import open_dispatcher
 
     dispatcher = open_dispatcher(app.engine, app.clock, channels, app.settings)
-    attempts = dispatcher.drain()
+    with _on_signal(dispatcher.stop):
+        if stopping.is_set():
+            dispatcher.stop()
+        attempts = dispatcher.drain()
     dispatcher.close()
-    log.info("%d attempts; nothing more is due", attempts)
+    with db.reading(app.engine) as session:
+        for stopped in messages.behind_stopped_senders(session, app.clock.now()):
+            log.warning("%s", stopped)
+    log.info("%d %s; nothing more can be sent now", attempts, "attempt" if attempts == 1 else "attempts")
 
 
 def _run(app: App, channels: dict[str, Channel], stopping: threading.Event) -> None:
@@ -110,7 +133,7 @@ def _run(app: App, channels: dict[str, Channel], stopping: threading.Event) -> N
 
 @command
 def send_test(
-    channel: Annotated[str, typer.Argument(metavar="sms|email")],
+    channel: ChannelArgument,
     to: Annotated[str, typer.Argument(metavar="TO", help="Your own phone number or e-mail address.")],
     language: Annotated[str, typer.Option(help="en or es; else the clinic's.")] = "",
     config: ConfigOption = None,
@@ -120,12 +143,14 @@ def send_test(
     """Send one real message to yourself, wait for its outcome, and explain it."""
     from notifier import db, messages, sending_test
     from notifier.channels import open_channels
-    from notifier.rules.plan import CHANNELS
 
-    if channel not in CHANNELS:
-        raise InputError(f'"{channel}" is not a channel; write {" or ".join(CHANNELS)}.')
-    with open_app(config) as app:
+    one_of(channel, CHANNELS, "channel")
+    # What goes wrong is explained below, in words; the log's own line would only repeat it.
+    logging.getLogger("notifier").addHandler(logging.NullHandler())
+    with open_app(config) as app, ExitStack() as closing:
         channels = open_channels(app.settings)
+        for opened in set(channels.values()):
+            closing.callback(opened.close)
         if channel not in channels:
             raise ConfigError(
                 f"{channel} is not set up: fill in [{channel}] in config.toml, then run notifier doctor."
@@ -135,77 +160,10 @@ def send_test(
         )
         with db.reading(app.engine) as session:
             listed = messages.get(session, clinic_of(session, clinic), result.message_id)
+            shape = messages.as_json(listed)
     if as_json:
-        echo_json(messages.as_json(listed) | {"explanation": result.explanation})
+        echo_json(shape | {"explanation": result.explanation})
     else:
         say(result.explanation)
     if not result.went_out:
         raise typer.Exit(1)
-
-
-@command
-def list_messages(
-    why: Annotated[int | None, typer.Option(metavar="ID", help="The whole story of one message.")] = None,
-    status: Annotated[list[str] | None, typer.Option(help="Only these; may be given several times.")] = None,
-    config: ConfigOption = None,
-    clinic: ClinicOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """What was sent, what will be, and why not."""
-    from notifier import db, messages
-    from notifier.rules.delivery import Status
-
-    for name in status or ():
-        if name not in list(Status):
-            raise InputError(f'"{name}" is not a status; there are {", ".join(Status)}.')
-    with open_app(config) as app, db.reading(app.engine) as session:
-        at = clinic_of(session, clinic)
-        if why is not None:
-            listed = messages.get(session, at, why)
-            _tell(listed, messages.story(session, listed), as_json)
-            return
-        found = messages.listing(session, at, statuses=status or ())
-        if as_json:
-            echo_json([messages.as_json(item) for item in found])
-        else:
-            _list(found)
-
-
-def _list(listed: list[Listed]) -> None:
-    from notifier.rules.recipients import mask_email, mask_phone
-
-    if not listed:
-        say("There are no messages yet. Log a treatment: notifier log, or notifier import FILE.csv")
-        return
-    table(
-        ["id", "due (UTC)", "step", "by", "to", "status", "why"],
-        [
-            [
-                m.id,
-                f"{m.due_at:%Y-%m-%d %H:%M}" if m.due_at else "",
-                m.step or m.kind,
-                m.channel,
-                (mask_phone if m.channel == "sms" else mask_email)(m.to) if m.to else "",
-                m.status,
-                m.reason,
-            ]
-            for m in (item.message for item in listed)
-        ],
-    )
-
-
-def _tell(listed: Listed, moments: list[Moment], as_json: bool) -> None:
-    from notifier.messages import as_json as shape
-
-    if as_json:
-        echo_json(shape(listed) | {"story": moments})
-        return
-    message = listed.message
-    say(
-        f"Message {message.id}: {message.step or message.kind}, {message.channel} to {message.to or 'nobody'}"
-    )
-    say(f"{message.status}. {message.reason}".strip())
-    for moment in moments:
-        say(f"  {moment.at:%Y-%m-%d %H:%M:%S} UTC  {moment.what}  ({moment.who})")
-        if moment.why:
-            say(f"      {moment.why}")

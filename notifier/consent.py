@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from notifier.models import ConsentEntry, Patient
 
 Key = tuple[int, str]  # patient id, channel
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentGiven:
+    """What a patient said about one channel (a no is said too), when, how, and to which words."""
+
+    channel: str
+    granted: bool
+    at: datetime
+    method: str = ""
+    wording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,33 +68,43 @@ def record(
     method: str,
     wording: str,
     actor: str,
-    known: set[Line] | None = None,
 ) -> bool:
-    """Add a line to the ledger, unless the very same one stands there already (a file imported again).
+    """Add one line, as `record_all` does. Returns whether it is new."""
+    given = ConsentGiven(channel, granted, at, method, wording)
+    return record_all(session, [(patient, given)], now=now, actor=actor) == 1
 
-    `known` is what `lines` found for this patient, kept up to date here. Returns whether a line was added.
-    Planned messages follow by `planning.replan`.
+
+def record_all(
+    session: Session, said: Sequence[tuple[Patient, ConsentGiven]], *, now: datetime, actor: str
+) -> int:
+    """Add lines to the ledgers, but for those that stand there already (a file imported again).
+
+    Returns how many are new. Planned messages follow by `planning.replan`.
     """
-    if known is None:
-        known = lines(session, [patient.id])
-    line = (patient.id, channel, granted, at)
-    if line in known:
-        return False
-    known.add(line)
-    session.add(
-        ConsentEntry(
-            clinic_id=patient.clinic_id,
-            patient_id=patient.id,
-            channel=channel,
-            granted=granted,
-            at=at,
-            recorded_at=now,
-            method=method,
-            wording=wording,
-            recorded_by=actor,
-        )
-    )
-    return True
+    known = lines(session, {patient.id for patient, _ in said})
+    new = []
+    for patient, given in said:
+        line = (patient.id, given.channel, given.granted, given.at)
+        if line not in known:
+            known.add(line)
+            new.append(_row(patient, given, now, actor))
+    if new:
+        session.execute(insert(ConsentEntry).execution_options(render_nulls=True), new)
+    return len(new)
+
+
+def _row(patient: Patient, given: ConsentGiven, now: datetime, actor: str) -> dict[str, object]:
+    return {
+        "clinic_id": patient.clinic_id,
+        "patient_id": patient.id,
+        "channel": given.channel,
+        "granted": given.granted,
+        "at": given.at,
+        "recorded_at": now,
+        "method": given.method,
+        "wording": given.wording,
+        "recorded_by": actor,
+    }
 
 
 def history(session: Session, patient: Patient) -> list[ConsentEntry]:

@@ -17,8 +17,9 @@ from notifier.channels import open_channels
 from notifier.channels.outbox import Entry, Outbox
 from notifier.clock import JumpingClock
 from notifier.config import Settings, load
-from notifier.demo_screen import Screen
+from notifier.demo_screen import Say, Screen, ShowTable
 from notifier.dispatcher import Dispatcher
+from notifier.errors import InputError
 from notifier.importing import import_file
 from notifier.initialising import Answers, Contact, initialise
 from notifier.models import Patient
@@ -61,12 +62,12 @@ class DeskMoment:
     act: Callable[[Session, datetime], None]
 
 
-def play(folder: Path | None, *, hurry: bool) -> None:
-    """Set up, import, play the week, sum up; ends by itself."""
+def play(folder: Path | None, *, hurry: bool, say: Say, table: ShowTable) -> None:
+    """Set up, import, play the week, sum up; ends by itself. `say` and `table` put it on the screen."""
     home = folder or Path(tempfile.mkdtemp(prefix="notifier-demo-"))
     settings = _settings(home)
     engine = db.open_engine(settings.database.url)
-    screen = Screen()
+    screen = Screen(say, table)
     initialise(engine, _CLINIC, now=START, actor=_DESK)
     screen.open(engine, home, START)
     report = import_file(engine, None, _CSV, now=START, actor=_DESK, progress=screen.bar)
@@ -79,10 +80,14 @@ def play(folder: Path | None, *, hurry: bool) -> None:
 
 def _settings(home: Path) -> Settings:
     home.mkdir(parents=True, exist_ok=True)
+    config = home / "config.toml"
+    theirs = config.read_text("utf-8", "replace") != _CONFIG if config.exists() else any(home.iterdir())
+    if theirs:
+        raise InputError(f"{home} holds something else than a demo; name an empty folder, or none.")
     for name in ("demo.db", "demo.db-wal", "demo.db-shm", "outbox.jsonl"):
         (home / name).unlink(missing_ok=True)
-    (home / "config.toml").write_text(_CONFIG, "utf-8")
-    return load(home / "config.toml", environ={})
+    config.write_text(_CONFIG, "utf-8")
+    return load(config, environ={})
 
 
 class _Week:

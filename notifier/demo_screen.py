@@ -5,16 +5,15 @@ from __future__ import annotations
 import sys
 import textwrap
 from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, select
 
 from notifier import clinics, db, plans
-from notifier.cli_context import say
-from notifier.cli_output import table
 from notifier.import_report import ImportReport, report_text
 from notifier.models import Clinic, Message, Patient, PlanVersion, Treatment
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
@@ -26,8 +25,17 @@ _WIDE = 46  # characters, about what a phone shows in a line
 _MAIL_LINES = 6
 
 
+class Say(Protocol):
+    def __call__(self, text: str = "", /) -> None: ...
+
+
+class ShowTable(Protocol):
+    def __call__(self, headers: Sequence[str], rows: Iterable[Sequence[object]], /) -> None: ...
+
+
 class Screen:
-    def __init__(self) -> None:
+    def __init__(self, say: Say, table: ShowTable) -> None:
+        self._say, self._table = say, table
         self.is_terminal = sys.stdout.isatty()
         self._day = ""
         self._tz = ZoneInfo("UTC")
@@ -38,23 +46,23 @@ class Screen:
             self._tz = zone(clinic.timezone)
             drafts = plans.drafts(session, [clinic])
             names = ", ".join(plans.definition(version).plan.name_in("en") for _, version in drafts)
-            say(f"{clinic.name}, {clinic.timezone}. It is {spoken(start, self._tz)}.")
-        say("This is a demo: every message stays in an outbox, and nothing reaches anyone.")
-        say(f"The texts are drafts until a named clinician approves them: {names}.")
-        say(f"Its database and outbox are in {home}")
-        say()
+            self._say(f"{clinic.name}, {clinic.timezone}. It is {spoken(start, self._tz)}.")
+        self._say("This is a demo: every message stays in an outbox, and nothing reaches anyone.")
+        self._say(f"The texts are drafts until a named clinician approves them: {names}.")
+        self._say(f"Its database and outbox are in {home}")
+        self._say()
 
     def bar(self, done: int, total: int) -> None:
         if sys.stderr.isatty():
             sys.stderr.write(f"\rImporting {done} of {total} rows" + ("\n" if done >= total else ""))
 
     def imported(self, report: ImportReport) -> None:
-        say(report_text(report))
+        self._say(report_text(report))
 
     def desk(self, at: datetime, what: str) -> None:
         self._day_line(at)
-        say(f"{to_local(at, self._tz):%H:%M}  At the desk: {what}.")
-        say()
+        self._say(f"{to_local(at, self._tz):%H:%M}  At the desk: {what}.")
+        self._say()
 
     def message(self, engine: Engine, entry: dict[str, Any]) -> None:
         with db.reading(engine) as session:
@@ -67,18 +75,18 @@ class Screen:
         assert at is not None
         self._day_line(at)
         by = "SMS" if entry["channel"] == "sms" else "E-mail"
-        say(f"{self._times(at, own_zone)}  {by} to {name} {entry['to']}  [{step}]")
+        self._say(f"{self._times(at, own_zone)}  {by} to {name} {entry['to']}  [{step}]")
         for line in _bubble(entry):
-            say(f"       {line}")
-        say()
+            self._say(f"       {line}")
+        self._say()
 
     def _day_line(self, at: datetime) -> None:
         local = to_local(at, self._tz)
         day = f"{local:%A} {local.day} {local:%B}"
         if day != self._day:
             self._day = day
-            say(f"── {day} ".ljust(78, "─"))
-            say()
+            self._say(f"── {day} ".ljust(78, "─"))
+            self._say()
 
     def _times(self, at: datetime, own_zone: str) -> str:
         here = f"{to_local(at, self._tz):%H:%M}"
@@ -89,9 +97,9 @@ class Screen:
 
     def sum_up(self, engine: Engine, home: Path) -> None:
         steps, reasons = _count(engine)
-        say("── The week in numbers ".ljust(78, "─"))
-        say()
-        table(
+        self._say("── The week in numbers ".ljust(78, "─"))
+        self._say()
+        self._table(
             ["plan", "step", "sent", "by SMS", "by e-mail", "not sent", "still to come"],
             [
                 [
@@ -107,16 +115,16 @@ class Screen:
             ],
         )
         total: Counter[str] = sum(steps.values(), Counter())
-        say()
-        say(
+        self._say()
+        self._say(
             f"{total['sent']} messages sent, {total['stopped']} not sent, {total['waiting']} still to come. "
             "Why not:"
         )
         for reason, count in reasons.most_common():
-            say(f"  {count:3}  {reason}")
-        say()
-        say(f"Look closer:  notifier messages --config {home / 'config.toml'}")
-        say(f"One story:    notifier messages --why 1 --config {home / 'config.toml'}")
+            self._say(f"  {count:3}  {reason}")
+        self._say()
+        self._say(f"Look closer:  notifier messages --config {home / 'config.toml'}")
+        self._say(f"One story:    notifier messages --why 1 --config {home / 'config.toml'}")
 
 
 def _bubble(entry: dict[str, Any]) -> list[str]:
@@ -126,9 +134,8 @@ def _bubble(entry: dict[str, Any]) -> list[str]:
         size = measure(entry["text"])
         below = f"{size.segments} {'part' if size.segments == 1 else 'parts'}, {size.encoding}"
     else:
-        body = [line for line in entry["text"].splitlines() if line.strip()][:_MAIL_LINES]
-        lines = [part for line in body for part in textwrap.wrap(line, _WIDE)] + ["…"]
-        lines = [entry["subject"], "", *lines]
+        body = [part for line in entry["text"].splitlines() for part in textwrap.wrap(line, _WIDE)]
+        lines = [entry["subject"], "", *body[:_MAIL_LINES], *(["…"] if len(body) > _MAIL_LINES else [])]
         below = "text and HTML"
     top, bottom = f"╭{'─' * (_WIDE + 2)}╮", f"╰{'─' * (_WIDE + 2)}╯"
     framed = [f"│ {line.ljust(_WIDE)} │" for part in lines for line in textwrap.wrap(part, _WIDE) or [""]]
@@ -172,6 +179,7 @@ def _plain(reason: str) -> str:
         ("Consent to", "Consent was withdrawn."),
         ("The treatment was voided", "The treatment was voided."),
         ("Not for this patient: the step is for score", "Only for patients who say they are still sore."),
+        ("Not for this patient: the step is for first", "Only after a first treatment."),
         ("One visit", "One visit gets one first-day message, from the plan of highest caution."),
     ):
         if reason.startswith(start):

@@ -66,6 +66,8 @@ def _schedule(
     address = reach.address_of(patient, channel)
     assert sender is not None
     assert address is not None
+    key = (message.clinic_id, channel, address)
+    place = reach.addresses_of(session, {key})[key]
     before = row.status if row is not None else ""
     if row is None:
         row = Message(
@@ -81,13 +83,12 @@ def _schedule(
             attempts=0,
             created_at=now,
         )
-        session.add(row)
-    key = (message.clinic_id, channel, address)
-    row.sender_id, row.to, row.address_id = sender.id, address, reach.addresses_of(session, {key})[key].id
+    row.sender_id, row.to, row.address_id = sender.id, address, place.id
     row.status, row.due_at, row.useful_until = Status.SCHEDULED, now, message.useful_until
     row.plan_version_id, row.fallback_of_id = message.plan_version_id, message.id
     called = "SMS" if message.channel == "sms" else "e-mail"
     row.reason, row.reason_code = f"Instead of the {called}: {message.reason}", ""
+    session.add(row)
     session.flush()
     session.execute(
         insert(MessageEvent),

@@ -136,6 +136,7 @@ class RowReader:
             timezone=fields.get("timezone", self._zone) or "",
             preferred_channel=fields.get("preferred_channel", _channel) or "",
             name_treatment=fields.get("name_treatment", _yes_or_no),
+            is_clean=True,  # each value was, above, where a complaint can name its column
         )
 
     def _plan(self, raw: str) -> str:

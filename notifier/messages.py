@@ -7,13 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, literal_column, select
 from sqlalchemy.orm import Session
 
 from notifier import reach
-from notifier.db import wake_workers
+from notifier.db import RealTime, wake_workers
 from notifier.errors import InputError, NotFoundError
-from notifier.models import Attempt, Clinic, DeliveryReportRow, Message, MessageEvent, Sender, Treatment
+from notifier.models import (
+    Attempt,
+    Clinic,
+    DeliveryReportRow,
+    Message,
+    MessageEvent,
+    Patient,
+    Sender,
+    Treatment,
+)
 from notifier.rules.delivery import Kind, Priority, Status
 
 
@@ -40,7 +49,7 @@ def listing(
         select(Message, Treatment.external_id)
         .outerjoin(Treatment, Treatment.id == Message.treatment_id)
         .where(Message.clinic_id == clinic.id)
-        .order_by(Message.due_at.is_(None), Message.due_at, Message.id)
+        .order_by(func.coalesce(Message.due_at, Message.created_at), Message.id)
     )
     if statuses:
         query = query.where(Message.status.in_(statuses))
@@ -65,6 +74,26 @@ def _with_attempts(session: Session, query: Select[Message, str | None]) -> list
 
 def _chunks(ids: list[int], size: int) -> Iterable[list[int]]:
     return (ids[start : start + size] for start in range(0, len(ids), size))
+
+
+def leading(listed: Iterable[Listed]) -> list[Message]:
+    """Without the rows of a step that did not come about while another row of the same step did or will."""
+    rows = [item.message for item in listed]
+    stopped = (Status.SKIPPED, Status.CANCELLED)
+    alive = {(row.treatment_id, row.step) for row in rows if row.status not in stopped}
+    return [row for row in rows if row.status not in stopped or (row.treatment_id, row.step) not in alive]
+
+
+def names(session: Session, listed: Iterable[Listed]) -> dict[int | None, str]:
+    """Whose messages these are, by patient id."""
+    wanted = sorted({item.message.patient_id for item in listed if item.message.patient_id is not None})
+    found: dict[int | None, str] = {}
+    for chunk in _chunks(wanted, 500):
+        rows = session.execute(
+            select(Patient.id, Patient.first_name, Patient.last_name).where(Patient.id.in_(chunk))
+        )
+        found |= {patient_id: f"{first} {last}".strip() for patient_id, first, last in rows}
+    return found
 
 
 def as_json(listed: Listed) -> dict[str, Any]:
@@ -125,27 +154,67 @@ class Moment:
 
 
 def story(session: Session, listed: Listed) -> list[Moment]:
-    """Everything that happened to a message, in order: moves, claims, what the provider said."""
+    """Everything that happened to a message, in order: moves, claims, what the provider said.
+
+    At one instant, which plan time has whenever a clock stands still, an attempt comes before what it led to.
+    """
     message_id = listed.message.id
-    moments: list[tuple[datetime, int, Moment]] = []
+    moments: list[tuple[tuple[datetime, int, int, int], Moment]] = []
+    settled: set[int | None] = set()
     for event in session.scalars(select(MessageEvent).where(MessageEvent.message_id == message_id)):
-        what = (
-            f"{event.from_status} → {event.to_status}" if event.from_status else f"planned: {event.to_status}"
-        )
-        moments.append((event.at, 1 + 2 * event.id, Moment(event.at, what, event.reason, event.actor)))
+        settled.add(event.attempt)
+        moments.append(((event.at, event.attempt or 0, 1, event.id), _move(event)))
     for attempt in listed.attempts:
-        size = f", {attempt.segments} segments {attempt.encoding}" if attempt.segments else ""
-        what = f"attempt {attempt.number} to {attempt.address}{size}"
-        moments.append(
-            (attempt.claimed_at, 0, Moment(attempt.claimed_at, what, attempt.error, attempt.worker))
-        )
+        # What it met is told by the move that it led to, where it led to one.
+        why = "" if attempt.number in settled else attempt.error
+        moments.append(((attempt.claimed_at, attempt.number, 0, 0), _try(attempt, why)))
     for report in session.scalars(
         select(DeliveryReportRow).where(DeliveryReportRow.message_id == message_id)
     ):
-        what = f"{report.provider} says {report.provider_status}"
-        why = f"code {report.code}" if report.code else ""
-        moments.append((report.received_at, 1 << 62, Moment(report.received_at, what, why, report.provider)))
-    return [moment for _, _, moment in sorted(moments, key=lambda item: item[:2])]
+        moments.append(((report.received_at, report.attempt or 0, 2, report.id), _report(report)))
+    return [moment for _, moment in sorted(moments, key=lambda item: item[0])]
+
+
+def _move(event: MessageEvent) -> Moment:
+    arrow = f"{event.from_status} → {event.to_status}"
+    if not event.from_status:
+        arrow = f"planned: {event.to_status}"
+    elif event.from_status == event.to_status:
+        arrow = f"{event.to_status}, changed"
+    return Moment(event.at, arrow, event.reason, event.actor)
+
+
+def _try(attempt: Attempt, why: str) -> Moment:
+    segments = f"{attempt.segments} segment{'' if attempt.segments == 1 else 's'}"
+    size = f", {segments} {attempt.encoding}" if attempt.segments else ""
+    what = f"attempt {attempt.number} to {attempt.address}{size}"
+    return Moment(attempt.claimed_at, what, why, attempt.worker)
+
+
+def _report(report: DeliveryReportRow) -> Moment:
+    what = f"{report.provider} says {report.provider_status}"
+    return Moment(report.received_at, what, f"code {report.code}" if report.code else "", report.provider)
+
+
+def behind_stopped_senders(session: Session, now: datetime) -> list[str]:
+    """A sentence for each sender that is stopped while messages of its are due."""
+    rows = session.execute(
+        select(Clinic.name, Sender.channel, Sender.stopped_reason, func.count())
+        .select_from(Message)
+        .join(Sender, Sender.id == Message.sender_id)
+        .join(Clinic, Clinic.id == Sender.clinic_id)
+        .where(
+            Sender.stopped_at.is_not(None),
+            Message.status == literal_column("'scheduled'"),
+            Message.due_at <= now,
+        )
+        .group_by(Sender.id, Clinic.name, Sender.channel, Sender.stopped_reason)
+        .order_by(Sender.id)
+    )
+    return [
+        f"{count} due, but {channel} of {clinic} is stopped: {reason}"
+        for clinic, channel, reason, count in rows.tuples()
+    ]
 
 
 def write_test(
@@ -160,6 +229,8 @@ def write_test(
     )
     if sender is None:
         raise InputError(f"{clinic.name} has no sender for {channel}.", field="channel")
+    if sender.stopped_at is not None:
+        sender.probe_at = RealTime()  # who tests has put something right and wants to know now
     key = (clinic.id, channel, to)
     message = Message(
         clinic_id=clinic.id,
@@ -181,3 +252,25 @@ def write_test(
     session.flush()
     wake_workers(session)
     return message
+
+
+def withdraw_test(session: Session, message_id: int, *, now: datetime, actor: str) -> None:
+    """A test that still waits is not sent hours later, when nobody looks for it any more."""
+    waiting = select(Message).where(Message.id == message_id, Message.status == Status.SCHEDULED)
+    message = session.scalar(waiting.with_for_update())
+    if message is None:
+        return
+    latest = select(Attempt.error).where(Attempt.message_id == message_id).order_by(Attempt.number.desc())
+    error = session.scalar(latest.limit(1)) or "Its turn did not come."
+    message.reason = f"{error} It was a test and is not tried again."
+    message.status, message.reason_code = Status.CANCELLED, "person"
+    session.add(
+        MessageEvent(
+            message_id=message_id,
+            at=now,
+            from_status=str(Status.SCHEDULED),
+            to_status=str(Status.CANCELLED),
+            reason=message.reason,
+            actor=actor,
+        )
+    )

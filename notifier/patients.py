@@ -33,6 +33,7 @@ class PatientEntry:
     contact_name: str = ""
     contact_relation: str = ""
     name_treatment: bool | None = None
+    is_clean: bool = False
 
     @property
     def folded_name(self) -> str:
@@ -41,6 +42,8 @@ class PatientEntry:
 
 def clean(entry: PatientEntry, clinic: Clinic) -> PatientEntry:
     """The entry with its values in canonical form. Raises InputError, with the field and what to write."""
+    if entry.is_clean:
+        return entry
     first_name = " ".join(entry.first_name.split())
     if not first_name:
         raise InputError("The patient's first name is missing.", field="first_name")

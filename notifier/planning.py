@@ -102,6 +102,7 @@ class _PatientPlan:
                 if isinstance(outcome, Skip):
                     result += [self._row(treatment, step, channel, outcome) for channel in ways]
                 else:
+                    result += self._blocked(treatment, step, ways)
                     channels[treatment.id, step.key] = (treatment, step, ways)
                     candidates.append(self._candidate(treatment, step, outcome, len(candidates)))
         placed = pacing.schedule(candidates, fixed + self._beside(), self.tz)
@@ -109,6 +110,18 @@ class _PatientPlan:
             treatment, step, ways = channels[place]
             result += [self._row(treatment, step, channel, outcome) for channel in ways]
         return result
+
+    def _blocked(self, treatment: Treatment, step: Step, ways: list[str]) -> list[Desired]:
+        """Where a step goes by each channel, the rows of those that are not possible any more."""
+        if step.deliver != "each":
+            return []
+        rows = [row for row in self.rows[treatment.id, step.key] if row.channel not in ways]
+        whys = [self._obstacle(treatment, step, row.channel) for row in rows]
+        return [
+            self._row(treatment, step, row.channel, Skip(SkipCode.UNREACHABLE, why, row.useful_until))
+            for row, why in zip(rows, whys, strict=True)
+            if why is not None
+        ]
 
     def _waiting_beside(self, treatment: Treatment, step: Step) -> list[Desired]:
         """Rows of a settled step that wait on another channel: they keep their time, but heed a stop."""

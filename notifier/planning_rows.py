@@ -192,7 +192,8 @@ class _Writer:
             self.session.execute(insert(MessageEvent), self.events)
         if not new:
             return
-        self.session.execute(insert(Message), new)
+        # With its nulls written out every row has the same columns, and all of them are one statement.
+        self.session.execute(insert(Message).execution_options(render_nulls=True), new)
         self.changes.added += len(new)
         for row in new:
             self.changes.due(row["due_at"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +14,10 @@ from notifier import clinics, db, messages, rendering
 from notifier.channels import Channel, Findable
 from notifier.clock import Clock
 from notifier.config import Settings
+from notifier.dispatcher import Dispatcher
 from notifier.envelope import Found, OutboundMessage
 from notifier.messages import Listed
-from notifier.models import Clinic
+from notifier.models import Attempt, Clinic
 from notifier.resources import templates_dir
 from notifier.rules import recipients
 from notifier.rules.delivery import Kind, Status
@@ -25,8 +27,8 @@ from notifier.rules.zones import zone
 from notifier.wording import context_of
 from notifier.worker import open_dispatcher
 
-# How long a provider is asked whether it got any further, and how often.
-_WAIT_SECONDS = 15.0
+# How often it is looked whether the message, or the provider, got any further.
+_LOOK_EVERY = 0.25
 _ASK_EVERY = 1.5
 
 
@@ -47,8 +49,12 @@ def send(
     to: str,
     *,
     language: str = "",
+    patience: float = 15.0,
 ) -> TestResult:
-    """An entry point with its own transactions. Sends nothing else that may be due."""
+    """An entry point with its own transactions. Sends nothing else that may be due.
+
+    `patience`: seconds that a provider, having taken it, is asked whether the phone has it too.
+    """
     with db.transaction(engine) as session:
         clinic = clinics.only(session, clinic_key)
         address = recipients.phone(to, region=clinic.country) if channel == "sms" else recipients.email(to)
@@ -56,13 +62,40 @@ def send(
         message = messages.write_test(
             session, clinic, channel, address, subject=subject, words=words, now=clock.now()
         )
-        message_id = message.id
-    dispatcher = open_dispatcher(engine, clock, channels, settings, kinds=frozenset({str(Kind.TEST)}))
-    dispatcher.drain()
-    dispatcher.close()
-    with db.reading(engine) as session:
-        listed = messages.get(session, clinics.only(session, clinic_key), message_id)
-    return TestResult(message_id, *_explain(listed, channels[channel]))
+        message_id, actor = message.id, "send-test"
+    test = _Test(engine, clinic, message_id)
+    test.go(open_dispatcher(engine, clock, channels, settings, kinds=frozenset({str(Kind.TEST)})), settings)
+    with db.transaction(engine) as session:
+        messages.withdraw_test(session, message_id, now=clock.now(), actor=actor)
+    return TestResult(message_id, *_explain(test.look(), channels[channel], patience))
+
+
+@dataclass(frozen=True, slots=True)
+class _Test:
+    engine: Engine
+    clinic: Clinic
+    message_id: int
+
+    def look(self) -> Listed:
+        with db.reading(self.engine) as session:
+            return messages.get(session, self.clinic, self.message_id)
+
+    def go(self, dispatcher: Dispatcher, settings: Settings) -> None:
+        """Until it was tried: by us, or by a worker that runs beside us and was quicker."""
+        longest = max(settings.sms.timeout, settings.email.timeout).total_seconds() + 5.0
+        ends, pause = time.monotonic() + longest, threading.Event()
+        try:
+            dispatcher.drain()
+            while self._is_on_its_way() and time.monotonic() < ends:
+                pause.wait(_LOOK_EVERY)
+                dispatcher.drain()
+        finally:
+            dispatcher.close()
+
+    def _is_on_its_way(self) -> bool:
+        listed = self.look()
+        status, tried = listed.message.status, bool(listed.attempts)
+        return status == Status.SENDING or (status == Status.SCHEDULED and not tried)
 
 
 def _words(clinic: Clinic, channel: str, language: str) -> tuple[str, str]:
@@ -76,12 +109,16 @@ def _words(clinic: Clinic, channel: str, language: str) -> tuple[str, str]:
     return rendering.fill_email(template, context)
 
 
-def _explain(listed: Listed, channel: Channel) -> tuple[bool, str]:
+def _explain(listed: Listed, channel: Channel, patience: float) -> tuple[bool, str]:
     attempt = listed.attempts[-1] if listed.attempts else None
-    status = listed.message.status
+    status, reason = Status(listed.message.status), listed.message.reason
+    if status in (Status.UNKNOWN, Status.SENDING):
+        return False, (
+            f"It is not known whether it went out. {reason} Look whether it arrives at {listed.message.to}; "
+            f"a running worker finds out, too: notifier messages --why {listed.message.id}"
+        )
     if attempt is None or status not in (Status.ACCEPTED, Status.SENT, Status.DELIVERED):
-        what = listed.message.reason or "A worker that is running will send it; look with notifier messages."
-        return False, f"It did not go out ({status}): {what}"
+        return False, f"It did not go out. {reason}"
     if attempt.provider == "outbox":
         return True, (
             "It was kept in the outbox and reached nobody, because delivery.mode does not let "
@@ -89,41 +126,45 @@ def _explain(listed: Listed, channel: Channel) -> tuple[bool, str]:
             f"delivery.allowlist. The words: {attempt.words}"
         )
     if status == Status.ACCEPTED:
-        return _follow(listed, channel)
+        return _follow(listed, channel, patience)
     return (
         True,
-        f"{attempt.provider} took it for {attempt.address}: look at your inbox, and in its spam folder.",
+        f"{_called(attempt)} took it for {attempt.address}: look at your inbox, and in its spam folder.",
     )
 
 
-def _follow(listed: Listed, channel: Channel) -> tuple[bool, str]:
+def _called(attempt: Attempt) -> str:
+    return {"twilio": "Twilio", "smtp": "The mail server"}.get(attempt.provider, attempt.provider)
+
+
+def _follow(listed: Listed, channel: Channel, patience: float) -> tuple[bool, str]:
     """The provider has it; ask for a while whether the phone has it too."""
     attempt = listed.attempts[-1]
-    took = f"{attempt.provider} took it as {attempt.provider_id}"
-    found = _ask(listed, channel)
-    if found is None or found.status is Status.ACCEPTED:
+    took = f"{_called(attempt)} took it as {attempt.provider_id}"
+    found = _ask(listed, channel, patience)
+    if found is None or found.status in (Status.ACCEPTED, Status.SENT):
         return True, f"{took}. Whether the phone got it is not known yet; look at it."
     if found.status in (Status.UNDELIVERED, Status.FAILED):
         code = (
             f" (code {found.code}, see https://www.twilio.com/docs/errors/{found.code})" if found.code else ""
         )
         return False, f"{took}, but it was not delivered{code}."
-    return True, f"{took}, and it was {found.status}."
+    return True, f"{took}, and it was delivered."
 
 
-def _ask(listed: Listed, channel: Channel) -> Found | None:
+def _ask(listed: Listed, channel: Channel, patience: float) -> Found | None:
     if not isinstance(channel, Findable):
         return None
     attempt, message = listed.attempts[-1], listed.message
     outbound = OutboundMessage(
         message.id, attempt.number, "", message.channel, attempt.address, attempt.words, sender=attempt.sender
     )
-    pause = threading.Event()
+    ends, pause = time.monotonic() + patience, threading.Event()
     found: Found | None = None
-    for _ in range(int(_WAIT_SECONDS / _ASK_EVERY)):
+    while True:
         answers = channel.find(outbound, attempt.claimed_at - timedelta(minutes=5)) or []
         found = next((item for item in answers if item.provider_id == attempt.provider_id), found)
-        if found is not None and found.status is not Status.ACCEPTED:
+        settled = found is not None and found.status not in (Status.ACCEPTED, Status.SENT)
+        if settled or time.monotonic() + _ASK_EVERY > ends:
             return found
         pause.wait(_ASK_EVERY)
-    return found

@@ -36,22 +36,35 @@ def add(
     now: datetime,
     actor: str,
 ) -> Staff:
-    """A person at this clinic; one who works at another already joins this one too."""
-    address = recipients.email(email)
+    """A person at this clinic; one who works at another already joins this one too, as they are."""
     if role not in ROLES:
         raise InputError(f'"{role}" is not a role; write {" or ".join(ROLES)}.', field="role")
-    person = session.scalar(select(Staff).where(Staff.email == address))
+    person = require_new(session, clinic, email)
     if person is None:
+        address, name = _address(email), " ".join(name.split())
         hashed = hash_password(password) if password else None
-        person = Staff(email=address, name=name.strip() or address, password_hash=hashed, created_at=now)
+        person = Staff(email=address, name=name or address, password_hash=hashed, created_at=now)
         session.add(person)
         session.flush()
-    if any(membership.clinic_id == clinic.id for membership in person.memberships):
-        raise ConflictError(f"{address} is already on the staff of {clinic.name}.")
     person.memberships.append(Membership(clinic_id=clinic.id, role=role))
     session.flush()
     _note(session, clinic, person, now, actor, "staff.added", role=role)
     return person
+
+
+def require_new(session: Session, clinic: Clinic, email: str) -> Staff | None:
+    """The person with this address, whom other clinics know; refused where this one does already."""
+    address = _address(email)
+    person = session.scalar(select(Staff).where(Staff.email == address))
+    if person is not None and any(membership.clinic_id == clinic.id for membership in person.memberships):
+        disabled = " and is disabled" if person.disabled_at is not None else ""
+        raise ConflictError(f"{address} is already on the staff of {clinic.name}{disabled}.")
+    return person
+
+
+def _address(email: str) -> str:
+    """In one spelling, so that nobody is added twice, or misses the way in by a capital letter."""
+    return recipients.address_key("email", recipients.email(email))
 
 
 def of_clinic(session: Session, clinic: Clinic) -> list[tuple[Staff, str]]:
@@ -68,19 +81,48 @@ def of_clinic(session: Session, clinic: Clinic) -> list[tuple[Staff, str]]:
 
 def disable(session: Session, clinic: Clinic, email: str, *, now: datetime, actor: str) -> Staff:
     """Stop a person from signing in, anywhere. The last admin of a clinic stays."""
-    people = of_clinic(session, clinic)
-    found = [(person, role) for person, role in people if person.email == email.strip().lower()]
-    if not found:
-        raise NotFoundError(f"Nobody at {clinic.name} has the address {email}.")
-    person, role = found[0]
+    person = _find(session, clinic, email)
     if person.disabled_at is not None:
         raise ConflictError(f"{person.email} is disabled already.")
-    admins = [p for p, r in people if r == "admin" and p.disabled_at is None]
-    if role == "admin" and admins == [person]:
-        raise ConflictError(f"{person.email} is the only admin of {clinic.name}. Add another one first.")
+    for membership in person.memberships:
+        if membership.role == "admin" and not _other_admins(session, membership):
+            name = session.get_one(Clinic, membership.clinic_id).name
+            raise ConflictError(f"{person.email} is the only admin of {name}. Add another one first.")
     person.disabled_at = now
     _note(session, clinic, person, now, actor, "staff.disabled")
     return person
+
+
+def enable(session: Session, clinic: Clinic, email: str, *, now: datetime, actor: str) -> Staff:
+    """Undo: the person may sign in again, with the password they had."""
+    person = _find(session, clinic, email)
+    if person.disabled_at is None:
+        raise ConflictError(f"{person.email} is not disabled.")
+    person.disabled_at = None
+    _note(session, clinic, person, now, actor, "staff.enabled")
+    return person
+
+
+def _find(session: Session, clinic: Clinic, email: str) -> Staff:
+    address = _address(email)
+    for person, _ in of_clinic(session, clinic):
+        if person.email == address:
+            return person
+    raise NotFoundError(f"Nobody at {clinic.name} has the address {address}.")
+
+
+def _other_admins(session: Session, membership: Membership) -> bool:
+    others = (
+        select(Membership.id)
+        .join(Staff, Staff.id == Membership.staff_id)
+        .where(
+            Membership.clinic_id == membership.clinic_id,
+            Membership.role == "admin",
+            Membership.staff_id != membership.staff_id,
+            Staff.disabled_at.is_(None),
+        )
+    )
+    return session.scalar(others.limit(1)) is not None
 
 
 def _note(

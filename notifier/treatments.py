@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifier import audit, consent, patients, plans
+from notifier.consent import ConsentGiven as ConsentGiven
 from notifier.errors import ConflictError, InputError, NeedsConfirmation, NotFoundError, NotifierError
 from notifier.models import Clinic, Patient, PlanVersion, Treatment
 from notifier.patients import PatientBook, PatientEntry
@@ -24,17 +25,6 @@ SAME_WITHIN = timedelta(minutes=30)
 # Clocks differ a little, and people round up.
 _AHEAD = timedelta(minutes=15)
 _LONG_AGO = timedelta(days=30)
-
-
-@dataclass(frozen=True, slots=True)
-class ConsentGiven:
-    """What the patient said about one channel, when, how, and to which words."""
-
-    channel: str
-    granted: bool
-    at: datetime
-    method: str = ""
-    wording: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,23 +185,15 @@ class _Desk:
     def finish(self) -> Changes:
         """Write consents, messages, events and the audit trail for all that was taken."""
         self.session.flush()
-        known = consent.lines(self.session, {patient.id for _, patient in self.said})
-        for entry, patient in self.said:
-            for given in entry.consents:
-                consent.record(
-                    self.session,
-                    patient,
-                    given.channel,
-                    granted=given.granted,
-                    at=given.at,
-                    now=self.now,
-                    method=given.method,
-                    wording=given.wording,
-                    actor=self.actor,
-                    known=known,
-                )
-        for entry, treatment in self.recorded:
-            _note(self.session, treatment, self.now, self.actor, "treatment.logged", source=entry.source)
+        given = [(patient, said) for entry, patient in self.said for said in entry.consents]
+        consent.record_all(self.session, given, now=self.now, actor=self.actor)
+        audit.note_all(
+            self.session,
+            [
+                _audited(treatment, self.now, self.actor, "treatment.logged", source=entry.source)
+                for entry, treatment in self.recorded
+            ],
+        )
         return replan(self.session, list(self.touched), now=self.now, actor=self.actor)
 
 
@@ -223,29 +205,26 @@ def _clean(entry: Entry, clinic: Clinic) -> PatientEntry | NotifierError:
 
 
 def _check_times(entry: Entry, clinic: Clinic, now: datetime) -> None:
-    tz = zone(entry.patient.timezone or clinic.timezone)
-    ended = say(entry.ended_at, tz)
+    """Raises InputError for times that cannot be, NeedsConfirmation for those that are seldom meant."""
     if entry.next_visit is not None and entry.next_visit <= entry.ended_at:
+        visit, ended = _spoken(entry.next_visit, entry, clinic), _spoken(entry.ended_at, entry, clinic)
         raise InputError(
-            f"The next visit ({say(entry.next_visit, tz)}) has to be after the treatment ({ended}).",
-            field="next_visit",
+            f"The next visit ({visit}) has to be after the treatment ({ended}).", field="next_visit"
         )
-    if entry.confirmed:
+    if entry.confirmed or now - _LONG_AGO <= entry.ended_at <= now + _AHEAD:
         return
-    if entry.ended_at > now + _AHEAD:
-        raise NeedsConfirmation(
-            f"The treatment would end in the future, {ended}. Correct the time, or confirm that it is meant.",
-            field="ended_at",
-            flag="--confirm",
-        )
-    if entry.ended_at < now - _LONG_AGO:
-        days = (now - entry.ended_at).days
-        raise NeedsConfirmation(
-            f"The treatment ended {days} days ago, {ended} {entry.ended_at.year}. "
-            "Correct the time, or confirm that it is meant.",
-            field="ended_at",
-            flag="--confirm",
-        )
+    ended = _spoken(entry.ended_at, entry, clinic)
+    if entry.ended_at > now:
+        what = f"The treatment would end in the future, {ended}."
+    else:
+        what = f"The treatment ended {(now - entry.ended_at).days} days ago, {ended} {entry.ended_at.year}."
+    raise NeedsConfirmation(
+        f"{what} Correct the time, or confirm that it is meant.", field="ended_at", flag="--confirm"
+    )
+
+
+def _spoken(instant: datetime, entry: Entry, clinic: Clinic) -> str:
+    return say(instant, zone(entry.patient.timezone or clinic.timezone))
 
 
 def find(session: Session, clinic: Clinic, reference: str) -> Treatment:
@@ -322,15 +301,14 @@ def _changed(
     session: Session, treatment: Treatment, now: datetime, actor: str, action: str, **detail: str
 ) -> Changes:
     session.flush()
-    _note(session, treatment, now, actor, action, **detail)
+    audit.note_all(session, [_audited(treatment, now, actor, action, **detail)])
     return replan(session, [treatment.patient], now=now, actor=actor)
 
 
-def _note(
-    session: Session, treatment: Treatment, now: datetime, actor: str, action: str, **detail: str
-) -> None:
-    audit.note(
-        session,
+def _audited(
+    treatment: Treatment, now: datetime, actor: str, action: str, **detail: str
+) -> dict[str, object]:
+    return audit.entry(
         clinic_id=treatment.clinic_id,
         at=now,
         actor=actor,

@@ -17,9 +17,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from notifier import clinics, consent, plans, treatments
-from notifier.models import Clinic, Message, MessageEvent, Patient, Sender, Suppression, Treatment
+from notifier.models import (
+    Clinic,
+    Message,
+    MessageEvent,
+    Patient,
+    PlanVersion,
+    Sender,
+    Suppression,
+    Treatment,
+)
 from notifier.patients import PatientEntry
-from notifier.planfiles import shipped_plans
+from notifier.planfiles import read_content, shipped_plans
 from notifier.planning import replan
 from notifier.planning_rows import Changes
 from notifier.resources import migrations_dir
@@ -56,6 +65,23 @@ CAROL = PatientEntry("Carol", "Jensen", phone="(212) 555-0103", email="carol@exa
 MIA = PatientEntry("Mia", "Rossi", phone="(212) 555-0104", contact_name="Paola", contact_relation="mother")
 LEO = PatientEntry("Leo", "Rossi", phone="(212) 555-0104", contact_name="Paola", contact_relation="mother")
 EDWARD = PatientEntry("Edward", "Okafor", email="edward@example.com", preferred_channel="email")
+
+# Alice's week after dry needling on Tuesday 15:30, as the plan's steps say it.
+WEEK = {
+    "day0-what-you-may-feel": "2026-02-03 17:30",  # 2 h
+    "day1-soreness-is-normal": "2026-02-04 13:30",  # 22 h
+    "day2-soreness-score": "2026-02-05 13:30",  # 46 h
+    "day3-check-in": "2026-02-06 15:30",  # 72 h; her score decides which of these two
+    "day3-still-sore": "2026-02-06 15:30",
+    "day5-how-it-works": "2026-02-08 15:30",  # 5 d
+    "before-next-visit": "skipped audience",
+}
+DAY0, DAY1, SCORE, DAY5 = (
+    "day0-what-you-may-feel",
+    "day1-soreness-is-normal",
+    "day2-soreness-score",
+    "day5-how-it-works",
+)
 
 
 def open_clinic(session: Session) -> Clinic:
@@ -202,3 +228,18 @@ def next_migration(folder: Path, *statements: str) -> Path:
         "def upgrade():\n" + "".join(f"    {statement}\n" for statement in statements)
     )
     return scripts
+
+
+def save_cupping(session: Session, clinic: Clinic, *steps: dict[str, Any], **changes: Any) -> PlanVersion:
+    """The shipped cupping plan with other steps, each of which says what its first-day text says."""
+    folder = next(folder for folder in shipped_plans() if folder.name == "cupping")
+    content = dict(read_content(folder))
+    texts = {f"{step['key']}.en": content["texts"]["day0-marks.en"] for step in steps}
+    content |= {"plan": content["plan"] | changes | {"steps": list(steps)}, "texts": texts}
+    return plans.save(session, clinic, content, now=LOGGED, actor=DESK).version
+
+
+def channels(session: Session, treatment: Treatment) -> dict[str, str]:
+    """Where the rows go that wait to be sent."""
+    rows = messages(session, treatment).values()
+    return {str(row.step): row.channel for row in rows if row.status == "scheduled"}

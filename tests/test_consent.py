@@ -97,22 +97,10 @@ def test_the_same_line_is_added_once(session: Session, alice: Patient) -> None:
     assert len(consent.history(session, alice)) == 2
 
 
-def test_lines_looked_up_once_are_kept_up_to_date(session: Session, alice: Patient) -> None:
-    known = consent.lines(session, [alice.id])
-    for expected in (True, False):
-        added = consent.record(
-            session,
-            alice,
-            "sms",
-            granted=True,
-            at=ENDED,
-            now=LOGGED,
-            method="",
-            wording="",
-            actor="import",
-            known=known,
-        )
-        assert added is expected
+def test_the_same_line_said_twice_at_once_is_added_once(session: Session, alice: Patient) -> None:
+    said = [(alice, consent.ConsentGiven("sms", True, ENDED))] * 2
+    assert consent.record_all(session, said, now=LOGGED, actor="import") == 1
+    assert consent.record_all(session, said, now=LOGGED, actor="import") == 0
 
 
 def test_the_ledger_keeps_every_line_with_how_and_by_whom(session: Session, alice: Patient) -> None:

@@ -132,36 +132,42 @@ class Shift:
 
     # What came of it
 
-    def message(self, message_id: int) -> Message:
+    @contextmanager
+    def look(self) -> Iterator[Session]:
         with db.reading(self.engine) as session:
+            yield session
+            session.expunge_all()
+
+    def message(self, message_id: int) -> Message:
+        with self.look() as session:
             return session.get_one(Message, message_id)
 
     def rows(self, treatment_id: int) -> dict[str, Message]:
         """By step, or by step and channel where it has several."""
-        with db.reading(self.engine) as session:
+        with self.look() as session:
             return cast.messages(session, session.get_one(Treatment, treatment_id))
 
     def all(self) -> list[Message]:
-        with db.reading(self.engine) as session:
+        with self.look() as session:
             return list(session.scalars(select(Message).order_by(Message.id)))
 
     def attempts(self, message_id: int) -> list[Attempt]:
-        with db.reading(self.engine) as session:
+        with self.look() as session:
             query = select(Attempt).where(Attempt.message_id == message_id).order_by(Attempt.number)
             return list(session.scalars(query))
 
     def moves(self, message_id: int) -> list[str]:
         """Every move it made: "scheduled → held"."""
-        with db.reading(self.engine) as session:
+        with self.look() as session:
             events = cast.events(session, session.get_one(Message, message_id))
             return [f"{event.from_status} → {event.to_status}" for event in events if event.from_status]
 
     def sender(self, channel: str = "sms") -> Sender:
-        with db.reading(self.engine) as session:
+        with self.look() as session:
             return sender_of(session, self.clinic, channel)
 
     def patient(self, name: str = "Alice") -> Patient:
-        with db.reading(self.engine) as session:
+        with self.look() as session:
             return session.scalars(select(Patient).where(Patient.first_name == name)).one()
 
 
