@@ -170,6 +170,8 @@ def _give_up(error: Exception) -> NoReturn:
     if isinstance(error, DataError):
         detail = str(error.orig).splitlines()[0]
         refuse(InputError(f"The database does not take one of these values: {detail}. Nothing was done."))
+    if isinstance(error, UnicodeEncodeError):
+        refuse(InputError("What was typed is not valid text; set the terminal to UTF-8 and type it again."))
     if isinstance(error, OSError) and error.filename:
         refuse(InputError(f"{error.filename}: {error.strerror}."))
     file, path = tempfile.mkstemp(prefix="notifier-fault-", suffix=".txt")

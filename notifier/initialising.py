@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -78,6 +80,7 @@ def initialise(
     known, name = existing(engine), answers.name.strip()
     if not known or (another and name not in known):
         _require(answers)
+    _make_private(engine)
     db.upgrade(engine)
     with db.transaction(engine) as session:
         everywhere = clinics.all_clinics(session)
@@ -89,6 +92,13 @@ def initialise(
             raise ConflictError(_already(everywhere, name))
         clinic = _open(session, answers, now, actor)
         return Initialised(clinic.key, clinic.name, True, _load_plans(session, clinic, now, actor))
+
+
+def _make_private(engine: Engine) -> None:
+    """A new SQLite file holds patients' data: only its owner may read it. What cannot be made, SQLite says."""
+    if is_missing(engine):
+        with suppress(OSError):
+            os.close(os.open(engine.url.database or "", os.O_WRONLY | os.O_CREAT, 0o600))
 
 
 def _already(everywhere: Sequence[Clinic], name: str) -> str:

@@ -125,8 +125,13 @@ class _Recorder:
             self._move(message, Status.HELD, said, attempt.number)
 
     def _refused(self, message: Message, attempt: Attempt, error: ChannelError, current: bool) -> None:
-        attempt.error_class, attempt.error_code = str(error.error_class), error.code or ""
-        attempt.error = str(error)
+        said = str(error) or f"The provider gave no reason ({error.error_class})."
+        attempt.error_class, attempt.error_code, attempt.error = (
+            str(error.error_class),
+            error.code or "",
+            said,
+        )
+        self._heed(message, error.error_class, said)
         after = after_error(
             error.error_class,
             attempt=attempt.number,
@@ -136,47 +141,47 @@ class _Recorder:
             chance=random.random(),  # spreads retries, guards nothing
             retry_after=error.retry_after,
         )
+        attempt.outcome = str(after.status if isinstance(after, GiveUp) else Status.FAILED)
+        if not current:
+            return
         match after:
             case Retry():
-                attempt.outcome = str(Status.FAILED)
-                if current:
-                    message.due_at = after.at
-                    self._move(message, Status.SCHEDULED, f"Tried again later: {error}", attempt.number)
+                message.due_at = after.at
+                self._move(message, Status.SCHEDULED, f"Tried again later: {said}", attempt.number)
             case StopSender():
-                attempt.outcome = str(Status.FAILED)
-                self._stop_sender(message, str(error))
-                if current:
-                    self._move(
-                        message,
-                        Status.SCHEDULED,
-                        f"Waits until the sender works again: {error}",
-                        attempt.number,
-                    )
+                waits = f"Waits until the sender works again: {said}"
+                self._move(message, Status.SCHEDULED, waits, attempt.number)
+            case GiveUp(Status.UNKNOWN):
+                self._doubt(message, attempt, said)
             case GiveUp():
-                attempt.outcome = str(after.status)
-                if current:
-                    self._give_up(message, attempt, error, after.status)
+                self._move(message, after.status, f"{said}{self._last_try(attempt)}", attempt.number)
+                self.failed.append(message)
 
-    def _doubt(self, message: Message, attempt: Attempt, error: ChannelError) -> None:
-        if settling.goes_again_at_once(message.priority, attempt.number):
-            self._move(message, Status.SCHEDULED, f"{settling.TWICE_BEATS_NEVER} {error}", attempt.number)
-        elif message.status != Status.UNKNOWN:
-            message.lookups, message.lookup_at = 0, RealTime(self.policy.lookup_after.total_seconds())
-            self._move(message, Status.UNKNOWN, str(error), attempt.number)
-
-    def _give_up(self, message: Message, attempt: Attempt, error: ChannelError, status: Status) -> None:
-        if status is Status.UNKNOWN:
-            self._doubt(message, attempt, error)
-            return
-        self._move(message, status, str(error), attempt.number)
-        if error.error_class is ErrorClass.ADDRESS:
-            self._flag_address(message, str(error))
-        elif error.error_class is ErrorClass.OPT_OUT:
+    def _heed(self, message: Message, error_class: ErrorClass, said: str) -> None:
+        """What an answer says about the sender or the address is true whichever attempt it is about."""
+        if error_class is ErrorClass.CONFIGURATION:
+            self._stop_sender(message, said)
+        elif error_class is ErrorClass.ADDRESS:
+            self._flag_address(message, said)
+        elif error_class is ErrorClass.OPT_OUT:
             sender = self.session.get_one(Sender, message.sender_id)
             suppressions.suppress(
-                self.session, sender, message.to, reason=str(error), now=self.now, actor=self.worker
+                self.session, sender, message.to, reason=said, now=self.now, actor=self.worker
             )
-        self.failed.append(message)
+
+    def _last_try(self, attempt: Attempt) -> str:
+        """For an error that is tried again, as a rule: why not this time."""
+        if attempt.error_class == ErrorClass.FEW_TRIES and attempt.number > self.policy.retry.few_tries:
+            return " That was the last try."
+        tried_again = attempt.error_class in (ErrorClass.FEW_TRIES, ErrorClass.TRANSIENT)
+        return " Another try would come too late." if tried_again else ""
+
+    def _doubt(self, message: Message, attempt: Attempt, said: str) -> None:
+        if settling.goes_again_at_once(message.priority, attempt.number):
+            self._move(message, Status.SCHEDULED, f"{settling.TWICE_BEATS_NEVER} {said}", attempt.number)
+        elif message.status != Status.UNKNOWN:
+            message.lookups, message.lookup_at = 0, RealTime(self.policy.lookup_after.total_seconds())
+            self._move(message, Status.UNKNOWN, said, attempt.number)
 
     def _flag_address(self, message: Message, problem: str) -> None:
         """For the desk to put right; until then nothing more is tried there."""

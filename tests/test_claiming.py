@@ -287,11 +287,17 @@ def refuse(outbound: OutboundMessage) -> Accepted:
     raise ChannelError(ErrorClass.CONFIGURATION, "Twilio refused our sign-in.", code="20003")
 
 
-def stopped(shift: Shift, count: int = 3, **given: Any) -> list[int]:
-    """Some due messages, one of which has just stopped the sender."""
-    ids = [shift.write(to=f"+1212555{number:04}") for number in range(count)]
-    shift.drain(channels={"sms": Answering(refuse)}, threads=1, **given)
+def stopped(shift: Shift) -> list[int]:
+    """Three due messages, one of which has just stopped the sender."""
+    ids = [shift.write(to=f"+1212555{number:04}") for number in range(3)]
+    shift.drain(channels={"sms": Answering(refuse)}, threads=1)
     return ids
+
+
+def may_be_tried(shift: Shift) -> None:
+    """The breaker has been open for long enough."""
+    with shift.change() as session:
+        session.execute(update(Sender).where(Sender.stopped_at.is_not(None)).values(probe_at=cast.OPENED))
 
 
 def test_a_stopped_sender_leaves_its_rows_scheduled_and_says_why(shift: Shift) -> None:
@@ -312,7 +318,8 @@ def test_one_stopped_sender_stops_no_other(shift: Shift) -> None:
 
 
 def test_one_message_tries_a_stopped_sender_out_and_success_starts_it_again(shift: Shift) -> None:
-    stopped(shift, breaker_probe=timedelta(milliseconds=1))
+    stopped(shift)
+    may_be_tried(shift)
     gate = Gate(shift.outbox)
     dispatcher = shift.dispatcher({"sms": gate})
     with running(dispatcher):
@@ -329,7 +336,8 @@ def test_one_message_tries_a_stopped_sender_out_and_success_starts_it_again(shif
 
 
 def test_a_try_that_fails_keeps_it_stopped_until_the_next(shift: Shift) -> None:
-    stopped(shift, breaker_probe=timedelta(milliseconds=1))
+    stopped(shift)
+    may_be_tried(shift)
     sms = Answering(refuse)
     shift.drain(channels={"sms": sms}, breaker_probe=HOUR)
     assert len(sms.calls) == 1
@@ -342,9 +350,9 @@ def test_a_try_that_fails_keeps_it_stopped_until_the_next(shift: Shift) -> None:
 def test_a_message_that_is_not_sent_after_all_is_no_try(shift: Shift) -> None:
     """The oldest row is stale: it is skipped, and the next one tries the sender out at once."""
     now = shift.clock.now()
-    stale = shift.write(due=now - HOUR, useful_until=now - timedelta(minutes=1))
+    stale = shift.write(Kind.ANSWER, due=now - HOUR, useful_until=now - timedelta(minutes=1))
     with shift.change() as session:
-        session.execute(update(Sender).values(stopped_at=now, stopped_reason="x", probe_at=now - HOUR))
+        session.execute(update(Sender).values(stopped_at=now, stopped_reason="x", probe_at=cast.OPENED))
     good = shift.write(to="+12125550178")
     assert [entry["message_id"] for entry in shift.drain()] == [good]
     assert shift.message(stale).status == "skipped"

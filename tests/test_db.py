@@ -199,6 +199,31 @@ def test_a_writer_waits_for_its_turn(engine: Engine, writer: Session) -> None:
 
 
 @on_sqlite
+def test_two_that_read_before_they_write_wait_for_each_other(engine: Engine) -> None:
+    """A write lock taken only at the first write would fail at once where the other one has written."""
+    add(engine, "count")
+    errors: list[BaseException] = []
+
+    def count_up() -> None:
+        try:
+            for _ in range(10):
+                with db.transaction(engine) as session:
+                    row = session.get_one(Chore, "count")
+                    row.worker = str(int(row.worker or 0) + 1)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=count_up) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with db.reading(engine) as session:
+        assert session.get_one(Chore, "count").worker == "20"
+
+
+@on_sqlite
 def test_a_commit_on_sqlite_survives_a_power_cut(engine: Engine) -> None:
     with engine.connect() as connection:
         pragmas = {

@@ -32,7 +32,8 @@ def code(markdown: str) -> Iterator[str]:
     """What stands in fenced blocks and between backticks."""
     fence = re.compile(r"^(```|~~~).*?\n(.*?)^\1", re.MULTILINE | re.DOTALL)
     yield from (block[2] for block in fence.finditer(markdown))
-    yield from re.findall(r"`([^`\n]+)`", fence.sub("", markdown))
+    # A span may go over the end of a line.
+    yield from (" ".join(span.split()) for span in re.findall(r"`([^`]+)`", fence.sub("", markdown)))
 
 
 def calls(path: Path) -> list[list[str]]:
@@ -41,7 +42,9 @@ def calls(path: Path) -> list[list[str]]:
     if path.suffix == ".md":
         text = "\n".join(code(text))
     else:
-        text = re.sub(r'"notifier", *"([^\]]*)"', lambda m: "notifier " + re.sub('", *"', " ", m[1]), text)
+        text = re.sub(
+            r'\["notifier", *"([^\]]*)"\]', lambda m: "notifier " + re.sub('", *"', " ", m[1]), text
+        )
     joined = re.sub(r"\\\n\s*", " ", text)
     return [found.split() for found in _CALL.findall(joined)]
 

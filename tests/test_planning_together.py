@@ -115,8 +115,15 @@ def test_what_was_said_in_a_visit_is_not_said_again_though_a_newer_treatment_too
     needling = log(session, clinic)
     attempted(messages(session, needling)[DAY0])
     log(session, clinic, ended_at=ENDED + 5 * HOUR)
-    cupping = log(session, clinic, plan="cupping", ended_at=ENDED + HOUR, now=ENDED + 6 * HOUR)
+    cupping = log(session, clinic, plan="cupping", ended_at=ENDED + 30 * MINUTE, now=ENDED + 6 * HOUR)
     assert plan_of(session, cupping)["day0-marks"] == "skipped same_visit"
+
+
+def test_what_a_newer_treatment_took_over_unsaid_silences_nobody(session: Session, clinic: Clinic) -> None:
+    log(session, clinic)
+    log(session, clinic, ended_at=ENDED + 5 * HOUR)
+    cupping = log(session, clinic, plan="cupping", ended_at=ENDED + 30 * MINUTE, now=ENDED + 6 * HOUR)
+    assert plan_of(session, cupping)["day0-marks"] == "2026-02-04 09:00"
 
 
 def test_two_treatments_far_apart_are_two_visits(session: Session, clinic: Clinic) -> None:

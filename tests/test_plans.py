@@ -166,9 +166,11 @@ def test_an_approval_is_for_one_version_and_the_next_needs_it_again(
 def test_a_review_in_the_folder_approves_its_words_once_with_its_day(
     session: Session, clinic: Clinic, folder: Folder
 ) -> None:
+    looked = plans.current_versions(session, clinic)["cupping"]
     assert ("cupping", 1) in drafts(session, clinic)
     folder.review("Dr Ruiz", "2026-01-15")
     assert not load(session, clinic, folder).is_new  # the words are the same
+    assert len(looked.approvals) == 1
     load(session, clinic, folder)
     (approval,) = plans.current_versions(session, clinic)["cupping"].approvals
     assert approval.approved_by == "Dr Ruiz"

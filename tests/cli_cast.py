@@ -1,0 +1,183 @@
+"""An installation in a folder of its own, used by its command line as a person or a program would."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from typer.testing import CliRunner
+
+from notifier.cli import app
+
+CLINIC = {"name": "Riverside Physio", "phone": "(212) 555-0100", "timezone": "America/New_York"}
+
+# Open at any hour and without gaps, so that what these tests see does not hang on when they run.
+_PLAN = """\
+name = "Round the clock"
+name_es = "A toda hora"
+treatment = "dry-needling"
+caution = 1
+window = ["00:00", "23:59"]
+min_gap = "0m"
+max_per_day = 0
+max_per_week = 0
+
+[review]
+by = ""
+on = ""
+
+[[steps]]
+key = "first-words"
+after = "5m"
+not_before = "0m"
+useful_for = "12h"
+safety = true
+
+[[steps]]
+key = "both-ways"
+after = "10m"
+not_before = "0m"
+useful_for = "12h"
+deliver = "each"
+
+[[steps]]
+key = "two-days-on"
+after = "2d"
+useful_for = "60h"
+
+[[steps]]
+key = "before-next-visit"
+anchor = "next_visit"
+after = "-1d"
+audience = "next_visit_booked"
+"""
+
+_TEXT = Template("""\
+{% block sms %}
+{{ clinic.name }}: $hello {{ patient.first_name }}. $step
+Emergency? {{ clinic.emergency_number | default('911') }}. {{ clinic.phone }}. STOP $end.
+{% endblock %}
+
+{% block subject %}$hello {{ patient.first_name }}: $step{% endblock %}
+
+{% block email %}
+$hello {{ patient.first_name }}, $step
+
+Call {{ clinic.phone }}, or {{ clinic.emergency_number | default('911') }}.
+{% endblock %}
+""")
+
+
+def write_plan(folder: Path, key: str = "any-hour") -> Path:
+    """A plan whose first two steps are due minutes after a treatment, in both languages."""
+    home = folder / key
+    home.mkdir()
+    (home / "plan.toml").write_text(_PLAN, "utf-8")
+    for step in ("first-words", "both-ways", "two-days-on", "before-next-visit"):
+        for language, hello, end in (("en", "Hi", "to end"), ("es", "Hola", "para salir")):
+            words = _TEXT.substitute(hello=hello, end=end, step=step.replace("-", " "))
+            (home / f"{step}.{language}.j2").write_text(words, "utf-8")
+    return home
+
+
+def ago(**span: float) -> str:
+    """A moment before now, as a booking system writes it."""
+    return (datetime.now(UTC) - timedelta(**span)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How a command ended, and what it said where."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Everything on stdout, which has to be JSON and nothing else."""
+        return json.loads(self.out)
+
+
+class Home:
+    """A folder with a config.toml, and the commands that are run against it."""
+
+    def __init__(self, folder: Path, **sections: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.config = folder / "config.toml"
+        self.configure(**sections)
+
+    def configure(self, **sections: Mapping[str, Any]) -> None:
+        """A new config.toml. A section that is not named has its defaults, the clinic's but for its name."""
+        lines = [
+            f"[{section}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+            for section, values in ({"clinic": CLINIC} | sections).items()
+        ]
+        self.config.write_text("\n".join(lines), "utf-8")
+
+    def run(self, *words: object, code: int = 0, given: str = "", **environ: str) -> Said:
+        """In this process. Whatever happens, it is a sentence and not a traceback."""
+        result = CliRunner().invoke(
+            app, [str(word) for word in words], input=given, env={"NOTIFIER_CONFIG": str(self.config)} | environ
+        )
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        said = Said(result.exit_code, result.stdout, result.stderr)
+        assert "Traceback" not in said.out + said.err
+        assert said.code == code, f"{words} ended with {said.code}:\n{said.out}{said.err}"
+        return said
+
+    def refused(self, *words: object, **environ: str) -> str:
+        """The one sentence of a refusal; nothing stands on stdout, so that a program reads no half answer."""
+        said = self.run(*words, code=1, **environ)
+        assert said.out == ""
+        (line,) = said.err.splitlines()
+        return line
+
+    def log(self, first_name: str, *words: object, plan: str = "any-hour") -> Said:
+        return self.run("log", "--plan", plan, "--first-name", first_name, *words)
+
+    def messages(self, *words: object) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.run("messages", "--json", *words).json
+        return rows
+
+    def start(self, *words: object, **environ: str) -> subprocess.Popen[str]:
+        """As a program of its own."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "notifier", *map(str, words)],
+            env=os.environ | {"NOTIFIER_CONFIG": str(self.config)} | environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+        )
+
+
+def open_home(folder: Path, **sections: Mapping[str, Any]) -> Home:
+    """Set up on SQLite, with the shipped plans and the one for any hour."""
+    shutil.copyfile(_template(), folder / "notifier.db")
+    return Home(folder, **sections)
+
+
+@cache
+def _template() -> Path:
+    """Set up once, because it takes longer than most of these tests."""
+    folder = Path(tempfile.mkdtemp(prefix="notifier-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    home = Home(folder)
+    home.run("init")
+    home.run("plan", "import", write_plan(folder))
+    return folder / "notifier.db"
