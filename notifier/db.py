@@ -115,6 +115,7 @@ def open_engine(url: str | URL, *, pool_size: int = 5, busy: float = _BUSY) -> E
         return _open_sqlite(parsed, busy)
     return create_engine(
         parsed,
+        hide_parameters=True,
         pool_size=pool_size,
         pool_pre_ping=True,
         connect_args={
@@ -130,7 +131,11 @@ def open_engine(url: str | URL, *, pool_size: int = 5, busy: float = _BUSY) -> E
 
 
 def _open_sqlite(url: URL, busy: float) -> Engine:
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": busy})
+    engine = create_engine(
+        url,
+        hide_parameters=True,  # errors end up in logs, and the parameters are patients' numbers and words
+        connect_args={"check_same_thread": False, "timeout": busy},
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, record: Any) -> None:

@@ -152,7 +152,7 @@ def _count(engine: Engine) -> tuple[dict[tuple[str, str], Counter[str]], Counter
             .join(Treatment, Treatment.id == Message.treatment_id)
             .join(PlanVersion, PlanVersion.id == Treatment.plan_version_id)
             .order_by(PlanVersion.id)
-        ).tuples()
+        )
         for message, version in rows:
             plan = plans.definition(version).plan
             for step in plan.steps:

@@ -145,7 +145,7 @@ class Dispatcher:
                 raise
             log.exception("outcomes could not be recorded together")
             self._record_apart(recorded)
-            return Claim([])
+            return Claim([], settled=len(recorded))  # and now claim
         del self._unrecorded[: len(recorded)]
         for claimed in claim.messages:
             self._in_flight += 1

@@ -61,7 +61,7 @@ def listing(
 
 
 def _with_attempts(session: Session, query: Select[Message, str | None]) -> list[Listed]:
-    rows = session.execute(query).tuples().all()
+    rows = session.execute(query).all()
     attempts: dict[int, list[Attempt]] = {}
     for chunk in _chunks([message.id for message, _ in rows], 500):
         found = session.scalars(
@@ -213,7 +213,7 @@ def behind_stopped_senders(session: Session, now: datetime) -> list[str]:
     )
     return [
         f"{count} due, but {channel} of {clinic} is stopped: {reason}"
-        for clinic, channel, reason, count in rows.tuples()
+        for clinic, channel, reason, count in rows
     ]
 
 

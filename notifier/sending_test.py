@@ -78,7 +78,9 @@ class _Test:
 
     def look(self) -> Listed:
         with db.reading(self.engine) as session:
-            return messages.get(session, self.clinic, self.message_id)
+            found = messages.get(session, self.clinic, self.message_id)
+            session.expunge_all()
+            return found
 
     def go(self, dispatcher: Dispatcher, settings: Settings) -> None:
         """Until it was tried: by us, or by a worker that runs beside us and was quicker."""
@@ -100,7 +102,7 @@ class _Test:
 
 def _words(clinic: Clinic, channel: str, language: str) -> tuple[str, str]:
     chosen = language if language in LANGUAGES else "en"
-    file = templates_dir() / "replies" / f"test-message.{chosen}.j2"
+    file = templates_dir() / "staff" / f"test-message.{chosen}.j2"
     template = parse_text(file.read_text("utf-8"), file=str(file))
     context = context_of(clinic, None, None, None, zone(clinic.timezone))
     if channel == "sms":

@@ -76,7 +76,7 @@ def of_clinic(session: Session, clinic: Clinic) -> list[tuple[Staff, str]]:
         .options(selectinload(Staff.memberships))
         .order_by(Staff.name, Staff.id)
     )
-    return list(rows.tuples())
+    return list(rows)
 
 
 def disable(session: Session, clinic: Clinic, email: str, *, now: datetime, actor: str) -> Staff:

@@ -78,8 +78,10 @@ def _opened(engine: Engine) -> Iterator[Engine]:
 @pytest.fixture
 def clinic(engine: Engine) -> Clinic:
     """Riverside Physio in New York, with its senders and the four shipped plans, committed."""
-    with db.transaction(engine) as session:
-        return clinics.only(session, "riverside-physio")
+    with db.reading(engine) as session:
+        clinic = clinics.only(session, "riverside-physio")
+        session.expunge(clinic)
+    return clinic
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, text
 
 from notifier import db
-from notifier.errors import SchemaMismatch
 from notifier.models import Base
 from tests import cast
 from tests.servers.postgres import PostgresServer
@@ -82,6 +81,7 @@ class PostgresDatabases:
             connection.execute(text("CREATE SCHEMA saved"))
             for table in Base.metadata.tables:
                 connection.execute(text(f"CREATE TABLE saved.{table} AS TABLE public.{table}"))
+            self._first_schema = self._schema(connection)
             filled = [name for name in Base.metadata.tables if _has_rows(connection, name)]
         with_id = [name for name, table in Base.metadata.tables.items() if "id" in table.columns]
         self._empty = ";".join(
@@ -101,25 +101,33 @@ class PostgresDatabases:
 
     @contextmanager
     def database(self, *, with_clinic: bool) -> Iterator[Engine]:
-        if not self._is_whole():
+        if not self._bring_back(with_clinic):
             self._engine.dispose()
             self._engine = self._build()
+            self._bring_back(with_clinic)
+        yield self._engine
+        self._engine.dispose()
+
+    def _bring_back(self, with_clinic: bool) -> bool:
+        """Take away what the last test did to rows; False where it did something to the schema."""
         with self._engine.begin() as connection:
+            # Whoever it left behind would keep us waiting.
             connection.exec_driver_sql(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()"
             )
+            if self._schema(connection) != self._first_schema:
+                return False
             connection.exec_driver_sql(f"{self._empty};{self._fill}" if with_clinic else self._empty)
-        yield self._engine
-        self._engine.dispose()
+        return True
 
-    def _is_whole(self) -> bool:
-        """Whether the last test left the schema as it was; what it did to rows is taken away."""
-        try:
-            db.require_current_schema(self._engine)
-        except SchemaMismatch:
-            return False
-        return set(inspect(self._engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+    def _schema(self, connection: Connection) -> object:
+        """Changes whenever a column, an index or the revision does."""
+        query = (
+            "SELECT version_num, (SELECT count(*) FROM pg_attribute JOIN pg_class c ON attrelid = c.oid "
+            "WHERE c.relnamespace = 'public'::regnamespace AND NOT attisdropped) FROM alembic_version"
+        )
+        return connection.exec_driver_sql(query).all()
 
 
 def _has_rows(connection: Connection, table: str) -> bool:

@@ -1,11 +1,15 @@
-"""Conventions that matter are tests: who may import whom, who commits, who reads a clock."""
+"""Conventions that matter are tests: who may import whom, who commits, who reads a clock.
+
+Each rule looks at one module and yields what is wrong with it. The table at the end shows that each bites.
+"""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pytest
@@ -36,167 +40,146 @@ MAY_IMPORT: dict[str, set[str]] = {
     "channels": {"rules", "envelope", "config"},
 }
 CAPABILITIES_MAY = {"rules", "envelope", "config", "db", "clock", "rendering", "planfiles", "models"}
+# A part of these that the web may open, and where.
+ONLY_IN = {"worker": "web/app.py", "channels": "web/webhooks.py"}
 
 
-@cache
-def modules() -> dict[str, ast.Module]:
-    """Every module of the package, by its path."""
-    return {
-        str(path.relative_to(PACKAGE)): ast.parse(path.read_text("utf-8"))
-        for path in sorted(PACKAGE.rglob("*.py"))
-        if "_shipped" not in path.parts
-    }
+@dataclass(frozen=True)
+class Module:
+    path: str
+    source: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.source)
+
+    @property
+    def layer(self) -> str:
+        """Of "config_words.py": config; of "rules/timing.py": rules; of a capability: its own name."""
+        if "/" in self.path:
+            return self.path.partition("/")[0]
+        stem = self.path.removesuffix(".py")
+        for name in (*FOUNDATIONS, *ENTRY_POINTS):
+            if stem == name or stem.startswith(f"{name}_"):
+                return name
+        return stem
+
+    @property
+    def is_capability(self) -> bool:
+        return self.layer not in LEAVES | set(MAY_IMPORT) | set(ENTRY_POINTS)
+
+    @cached_property
+    def imports(self) -> dict[str, int]:
+        """The modules of this package that it imports, as paths, and where."""
+        return dict(_imported(self.tree))
+
+    @cached_property
+    def imports_at_run_time(self) -> set[str]:
+        """Without those that only a type checker follows, which make no circle."""
+        typed = [
+            node
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        ]
+        return set(self.imports) - {path for node in typed for path, _ in _imported(node)}
+
+    @cached_property
+    def foreign(self) -> set[str]:
+        """The packages that it imports from elsewhere."""
+        found = {name for name, _, _ in _import_statements(self.tree)}
+        return {name.split(".")[0] for name in found} - {"notifier"}
+
+    @cached_property
+    def calls(self) -> list[tuple[str, ast.Call]]:
+        """Every call, with what is called as dotted words."""
+        nodes = [node for node in ast.walk(self.tree) if isinstance(node, ast.Call)]
+        return [(ast.unparse(node.func), node) for node in nodes]
+
+    def at(self, line: int) -> str:
+        return f"{self.path}:{line}"
 
 
-def layer(path: str) -> str:
-    """Of "config_words.py": config; of "rules/timing.py": rules; of a capability: its own name."""
-    if "/" in path:
-        return path.partition("/")[0]
-    stem = path.removesuffix(".py")
-    for name in (*FOUNDATIONS, *ENTRY_POINTS):
-        if stem == name or stem.startswith(f"{name}_"):
-            return name
-    return stem
-
-
-def is_capability(path: str) -> bool:
-    known = LEAVES | set(MAY_IMPORT) | set(ENTRY_POINTS)
-    return layer(path) not in known
-
-
-@cache
-def imports(path: str) -> dict[str, int]:
-    """The modules of this package that one imports, as paths, and where; for type checkers alone too."""
-    found: dict[str, int] = {}
-    for node in ast.walk(modules()[path]):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "notifier":
-            assert node.module is not None
-            for name in node.names:
-                found[as_path(f"{node.module}.{name.name}") or as_path(node.module) or ""] = node.lineno
+def _import_statements(tree: ast.AST) -> Iterator[tuple[str, str, int]]:
+    """Module, name in it (or nothing), line."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from ((node.module, name.name, node.lineno) for name in node.names)
         elif isinstance(node, ast.Import):
-            for name in node.names:
-                if name.name.split(".")[0] == "notifier":
-                    found[as_path(name.name) or ""] = node.lineno
-    return found
+            yield from ((name.name, "", node.lineno) for name in node.names)
 
 
-def as_path(dotted: str) -> str | None:
-    inside = dotted.split(".")[1:]
-    for candidate in ("/".join(inside) + ".py", "/".join([*inside, "__init__.py"])):
-        if candidate in modules():
-            return candidate
-    return None
+def _imported(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    for module, name, line in _import_statements(tree):
+        if module.split(".")[0] == "notifier":
+            path = _path_of(f"{module}.{name}") or _path_of(module)
+            assert path is not None, f"{module}.{name} is nowhere"
+            yield path, line
 
 
-def needless_at_run_time(path: str) -> set[str]:
-    """What is imported under TYPE_CHECKING only, which makes no cycle."""
-    found: set[str] = set()
-    for node in ast.walk(modules()[path]):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.ImportFrom) and inner.module:
-                    found |= {
-                        as_path(f"{inner.module}.{n.name}") or as_path(inner.module) or ""
-                        for n in inner.names
-                    }
-    return found
+def _path_of(dotted: str) -> str | None:
+    inside = "/".join(dotted.split(".")[1:])
+    candidates = (f"{inside}.py", f"{inside}/__init__.py" if inside else "__init__.py")
+    return next((path for path in candidates if (PACKAGE / path).is_file()), None)
 
 
-def wrong(path: str) -> Iterator[str]:
-    """The imports of this module that the design does not allow."""
-    mine = layer(path)
-    for other, line in imports(path).items():
-        theirs = layer(other)
+MODULES = [
+    Module(str(path.relative_to(PACKAGE)), path.read_text("utf-8"))
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if "_shipped" not in path.parts
+]
+
+Rule = Callable[[Module], Iterator[str]]
+
+
+def imports_go_one_way(module: Module) -> Iterator[str]:
+    mine = module.layer
+    for path, line in module.imports.items():
+        other = Module(path, "")
+        theirs = other.layer
         if theirs == mine or theirs in LEAVES:
             continue
         if theirs == "cli":
-            if mine != "__main__":
-                yield f"{path}:{line} imports {other}: nothing imports the command line"
+            # Nothing imports the command line but what starts it.
+            allowed = mine == "__main__"
+        elif mine == "errors":
+            # It names the error class of `rules/delivery` in a signature, and only there.
+            allowed = theirs == "rules" and path not in module.imports_at_run_time
         elif mine in MAY_IMPORT:
-            # `errors` names the error class of `rules/delivery` in a signature, and only there.
-            typed = mine == "errors" and other in needless_at_run_time(path)
-            if theirs not in MAY_IMPORT[mine] and not typed:
-                yield f"{path}:{line} imports {other}"
+            allowed = theirs in MAY_IMPORT[mine]
         elif mine == "web":
-            allowed_here = {"worker": "web/app.py", "channels": "web/webhooks.py"}
-            if theirs in allowed_here and path != allowed_here[theirs]:
-                yield f"{path}:{line} imports {other}: only {allowed_here[theirs]} does"
-        elif is_capability(path) and not (is_capability(other) or theirs in CAPABILITIES_MAY):
-            yield f"{path}:{line} imports {other}: it is no capability's business"
+            allowed = ONLY_IN.get(theirs, module.path) == module.path
+        else:
+            allowed = not module.is_capability or other.is_capability or theirs in CAPABILITIES_MAY
+        if not allowed:
+            yield f"{module.at(line)} imports {path}"
 
 
-@pytest.mark.parametrize("path", sorted(modules()))
-def test_imports_go_in_the_direction_of_the_design(path: str) -> None:
-    assert list(wrong(path)) == []
+def only_entry_points_commit(module: Module) -> Iterator[str]:
+    if module.layer in {*ENTRY_POINTS, "db"}:
+        return
+    for words, call in module.calls:
+        if words.rpartition(".")[2] in {"commit", "transaction"}:
+            yield f"{module.at(call.lineno)} calls {words}"
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    done: set[str] = set()
-
-    def visit(path: str, way: tuple[str, ...]) -> None:
-        assert path not in way, " → ".join([*way[way.index(path) :], path])
-        if path not in done:
-            for other in set(imports(path)) - needless_at_run_time(path) - {path, ""}:
-                # A package may open its members: it does so when it is called, not when it is imported.
-                if not (path.endswith("__init__.py") and layer(other) == layer(path)):
-                    visit(other, (*way, path))
-            done.add(path)
-
-    for path in modules():
-        visit(path, ())
+def channels_know_no_database(module: Module) -> Iterator[str]:
+    if module.layer == "channels":
+        yield from (
+            f"{module.path} imports {name}"
+            for name in module.foreign & {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
+        )
 
 
-# Who commits
-
-
-def calls(path: str) -> Iterator[tuple[str, int]]:
-    """Every call in a module, as dotted words, and its line."""
-    for node in ast.walk(modules()[path]):
-        if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node.lineno
-
-
-COMMITS = {"commit", "transaction"}
-
-
-@pytest.mark.parametrize("path", [p for p in modules() if layer(p) not in {*ENTRY_POINTS, "db"}])
-def test_only_entry_points_commit(path: str) -> None:
-    assert [f"{path}:{line} {call}" for call, line in calls(path) if call.rpartition(".")[2] in COMMITS] == []
-
-
-@pytest.mark.parametrize("path", [p for p in modules() if layer(p) == "channels"])
-def test_channels_know_nothing_of_the_database(path: str) -> None:
-    assert foreign(path) & {"sqlalchemy", "alembic", "psycopg", "sqlite3"} == set()
-
-
-def foreign(path: str) -> set[str]:
-    """The top names of the packages that a module imports from elsewhere."""
-    found: set[str] = set()
-    for node in ast.walk(modules()[path]):
-        if isinstance(node, ast.Import):
-            found |= {name.name.split(".")[0] for name in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-    return found - {"notifier"}
-
-
-# Time
-
-
-PURE = [path for path in modules() if layer(path) == "rules"]
-CLOCKS = re.compile(r"(^|\.)(now|utcnow|today|time|monotonic|perf_counter|localtime)$")
-
-
-@pytest.mark.parametrize("path", PURE)
-def test_rules_are_pure(path: str) -> None:
+def rules_are_pure(module: Module) -> Iterator[str]:
     """No database, no clock, no chance, no files but the zones that come with a package."""
+    if module.layer != "rules":
+        return
     unwanted = {"sqlalchemy", "time", "random", "secrets", "os", "pathlib", "socket", "logging"}
-    assert foreign(path) & unwanted == set()
-    read = [
-        call for call, _ in calls(path) if call.startswith(("datetime.", "date.")) and CLOCKS.search(call)
-    ]
-    assert read == []
-    assert [call for call, _ in calls(path) if call in {"open", "input"}] == []
+    yield from (f"{module.path} imports {name}" for name in module.foreign & unwanted)
+    for words, call in module.calls:
+        reads = words.startswith(("datetime.", "date.")) and words.endswith((".now", ".utcnow", ".today"))
+        if reads or words in {"open", "input"}:
+            yield f"{module.at(call.lineno)} calls {words}"
 
 
 # How many arguments make them aware; more than they take, where nothing does.
@@ -210,71 +193,159 @@ _ZONELESS = {
 }
 
 
-@pytest.mark.parametrize("path", list(modules()))
-def test_nobody_asks_for_a_time_without_a_zone(path: str) -> None:
-    naive = []
-    for node in ast.walk(modules()[path]):
-        if isinstance(node, ast.Call):
-            words = ast.unparse(node.func)
-            needed = next((count for name, count in _ZONELESS.items() if words.endswith(name)), 0)
-            if len(node.args) + len(node.keywords) < needed:
-                naive.append(f"{path}:{node.lineno} {words}")
-    assert naive == []
+def times_have_zones(module: Module) -> Iterator[str]:
+    for words, call in module.calls:
+        needed = next((count for name, count in _ZONELESS.items() if words.endswith(name)), 0)
+        if len(call.args) + len(call.keywords) < needed:
+            yield f"{module.at(call.lineno)} calls {words}"
 
 
-def reads_plan_time(path: str) -> list[int]:
-    return [line for call, line in calls(path) if call.endswith("datetime.now")]
-
-
-@pytest.mark.parametrize("path", [p for p in modules() if is_capability(p)])
-def test_capabilities_are_told_what_time_it_is(path: str) -> None:
+def capabilities_are_told_the_time(module: Module) -> Iterator[str]:
     """Plan time may be jumped by the demo; whoever reads a clock by themselves would not jump with it."""
-    assert reads_plan_time(path) == []
+    for words, call in module.calls:
+        if module.is_capability and words.endswith("datetime.now"):
+            yield f"{module.at(call.lineno)} reads the clock"
 
 
-@pytest.mark.parametrize("path", list(modules()))
-def test_nobody_sleeps_who_could_be_woken(path: str) -> None:
-    """An Event waits as well, and a stopping program does not have to wait for it."""
-    assert [f"{path}:{line}" for call, line in calls(path) if call in {"time.sleep", "sleep"}] == []
+def nobody_sleeps(module: Module) -> Iterator[str]:
+    """An Event waits as well, and a program that is to stop does not have to wait for it."""
+    for words, call in module.calls:
+        if words in {"time.sleep", "sleep"}:
+            yield f"{module.at(call.lineno)} sleeps"
 
 
-# Manners
+def nobody_prints(module: Module) -> Iterator[str]:
+    """What people read goes through `cli_output`, what operators read through the log."""
+    for words, call in module.calls:
+        if words in {"print", "pprint", "pprint.pprint"}:
+            yield f"{module.at(call.lineno)} prints"
 
 
-@pytest.mark.parametrize("path", list(modules()))
-def test_nobody_prints_past_the_output_of_the_command_line(path: str) -> None:
-    assert [f"{path}:{line}" for call, line in calls(path) if call in {"print", "pprint"}] == []
-
-
-@pytest.mark.parametrize("path", list(modules()))
-def test_annotations_are_never_run(path: str) -> None:
-    tree = modules()[path]
-    annotated = any(isinstance(node, ast.FunctionDef | ast.AnnAssign) for node in ast.walk(tree))
-    assert not annotated or "__future__" in foreign(path)
+def annotations_are_never_run(module: Module) -> Iterator[str]:
+    annotated = any(isinstance(node, ast.FunctionDef | ast.AnnAssign) for node in ast.walk(module.tree))
+    if annotated and "__future__" not in module.foreign:
+        yield f"{module.path} lacks from __future__ import annotations"
 
 
 # A folder of somebody's machine, or a host where packages come from.
 _OF_A_MACHINE = re.compile(
     r"/(?:home|Users|root|work|mnt|media|srv|private)/\w|\b[C-Z]:\\|file\.pythonhosted|"
-    r"\bpypi\.org|\bregistry\.npmjs|\bartifactory|\bnexus\b"
+    r"\bpypi\.org|\bregistry\.npmjs|\bartifactory\b|\bnexus\b"
 )
-_OWN_SOURCES = [
-    *sorted(PACKAGE.rglob("*.py")),
-    *sorted((ROOT / "migrations").rglob("*.py")),
-    *sorted((ROOT / "templates").rglob("*.toml")),
-    *(ROOT / name for name in ("Makefile", "pyproject.toml", "config.example.toml")),
+
+
+def no_machine_is_named(module: Module) -> Iterator[str]:
+    for number, line in enumerate(module.source.splitlines(), start=1):
+        if _OF_A_MACHINE.search(line):
+            yield f"{module.at(number)} names a folder of a machine, or a package host"
+
+
+RULES: list[Rule] = [
+    imports_go_one_way,
+    only_entry_points_commit,
+    channels_know_no_database,
+    rules_are_pure,
+    times_have_zones,
+    capabilities_are_told_the_time,
+    nobody_sleeps,
+    nobody_prints,
+    annotations_are_never_run,
+    no_machine_is_named,
 ]
 
 
-@pytest.mark.parametrize("path", _OWN_SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_path_of_a_machine_and_no_package_host_is_named(path: Path) -> None:
-    found = [line for line in path.read_text("utf-8").splitlines() if _OF_A_MACHINE.search(line)]
-    assert found == []
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_the_whole_program_keeps_to(rule: Rule) -> None:
+    assert [wrong for module in MODULES for wrong in rule(module)] == []
 
 
-def test_the_requirements_name_no_host() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        lines = (ROOT / name).read_text("utf-8").splitlines()
-        assert [
-            line for line in lines if "://" in line or line.startswith(("-i", "--index", "--extra"))
-        ] == []
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circle({module.path: module.imports_at_run_time for module in MODULES}) == []
+    assert circle({"a.py": {"b.py"}, "b.py": {"c.py"}, "c.py": {"b.py"}}) == ["b.py", "c.py", "b.py"]
+
+
+def circle(imports: dict[str, set[str]]) -> list[str]:
+    """The first way that leads back to where it has been."""
+    done: set[str] = set()
+
+    def visit(path: str, way: list[str]) -> list[str]:
+        if path in way:
+            return [*way[way.index(path) :], path]
+        if path in done:
+            return []
+        for other in sorted(imports.get(path, set()) - {path}):
+            # A package may open its members: it does so when it is called, not when it is imported.
+            member = path.endswith("/__init__.py") and Module(other, "").layer == Module(path, "").layer
+            if not member and (found := visit(other, [*way, path])):
+                return found
+        done.add(path)
+        return []
+
+    return next((found for path in imports if (found := visit(path, []))), [])
+
+
+@pytest.mark.parametrize(
+    "name", ["Makefile", "pyproject.toml", "config.example.toml", "migrations", "templates"]
+)
+def test_what_comes_with_it_names_no_machine(name: str) -> None:
+    place = ROOT / name
+    files = [file for file in place.rglob("*") if file.is_file()] if place.is_dir() else [place]
+    words = [Module(str(file), file.read_text("utf-8")) for file in files if file.suffix != ".pyc"]
+    assert [wrong for module in words for wrong in no_machine_is_named(module)] == []
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_the_requirements_name_no_host(name: str) -> None:
+    lines = (ROOT / name).read_text("utf-8").splitlines()
+    assert [line for line in lines if "://" in line or line.startswith(("-i", "--index", "--extra"))] == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "source", "wrong"),
+    [
+        (imports_go_one_way, "rules/x.py", "from notifier import db", True),
+        (imports_go_one_way, "rules/x.py", "from notifier.rules.plan import Plan", False),
+        (imports_go_one_way, "errors.py", "from notifier.rules.delivery import Status", True),
+        (imports_go_one_way, "config_x.py", "from notifier.models import Clinic", True),
+        (imports_go_one_way, "channels/x.py", "import notifier.models", True),
+        (imports_go_one_way, "channels/x.py", "from notifier.config import Settings", False),
+        (imports_go_one_way, "models.py", "from notifier import patients", True),
+        (imports_go_one_way, "patients.py", "from notifier.channels import outbox", True),
+        (imports_go_one_way, "patients.py", "from notifier import worker", True),
+        (imports_go_one_way, "patients.py", "def f():\n    from notifier import cli", True),
+        (imports_go_one_way, "patients.py", "from notifier import audit, db, plans", False),
+        (imports_go_one_way, "worker.py", "from notifier import cli_output", True),
+        (imports_go_one_way, "cli_x.py", "from notifier import worker, cli_output", False),
+        (imports_go_one_way, "web/desk.py", "from notifier import worker", True),
+        (imports_go_one_way, "web/app.py", "from notifier import worker", False),
+        (imports_go_one_way, "web/app.py", "from notifier.channels import outbox", True),
+        (imports_go_one_way, "web/webhooks.py", "from notifier.channels import outbox", False),
+        (only_entry_points_commit, "patients.py", "session.commit()", True),
+        (only_entry_points_commit, "channels/x.py", "with db.transaction(engine): pass", True),
+        (only_entry_points_commit, "cli_x.py", "with db.transaction(engine): pass", False),
+        (channels_know_no_database, "channels/x.py", "from sqlalchemy.orm import Session", True),
+        (channels_know_no_database, "patients.py", "import sqlalchemy", False),
+        (rules_are_pure, "rules/x.py", "import sqlalchemy as sa", True),
+        (rules_are_pure, "rules/x.py", "from time import monotonic", True),
+        (rules_are_pure, "rules/x.py", "datetime.now(UTC)", True),
+        (rules_are_pure, "rules/x.py", "open('x')", True),
+        (rules_are_pure, "rules/x.py", "from datetime import time", False),
+        (times_have_zones, "worker.py", "datetime.now()", True),
+        (times_have_zones, "worker.py", "datetime.datetime.now()", True),
+        (times_have_zones, "worker.py", "datetime.now(UTC)", False),
+        (times_have_zones, "worker.py", "datetime.now(tz=UTC)", False),
+        (times_have_zones, "worker.py", "datetime.fromtimestamp(1)", True),
+        (times_have_zones, "worker.py", "date.today()", True),
+        (capabilities_are_told_the_time, "patients.py", "datetime.now(UTC)", True),
+        (capabilities_are_told_the_time, "clock.py", "datetime.now(UTC)", False),
+        (nobody_sleeps, "worker.py", "time.sleep(1)", True),
+        (nobody_sleeps, "worker.py", "stopping.wait(1)", False),
+        (nobody_prints, "cli_x.py", "print('done')", True),
+        (annotations_are_never_run, "x.py", "def f() -> None: pass", True),
+        (annotations_are_never_run, "x.py", "from __future__ import annotations\nx: int = 1", False),
+        (no_machine_is_named, "x.py", "folder = '/home/ana/clinic'", True),
+        (no_machine_is_named, "x.py", "href = '/homepage'", False),
+    ],
+)
+def test_each_rule_bites(rule: Rule, path: str, source: str, wrong: bool) -> None:
+    assert bool(list(rule(Module(path, source)))) is wrong

@@ -197,7 +197,7 @@ actions = st.lists(
 
 
 @on_sqlite
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(actions)
 def test_whatever_happens_the_rows_are_in_order(
     session: Session, clinic: Clinic, actions: list[Action]

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from notifier import db, outcomes, reach
+from notifier import db, reach
 from notifier.channels import Channel
 from notifier.channels.outbox import Entry, Outbox
 from notifier.clock import JumpingClock
@@ -23,14 +23,12 @@ from notifier.dispatcher import Dispatcher
 from notifier.envelope import Accepted, OutboundMessage
 from notifier.models import Attempt, Clinic, Message, MessageEvent, Patient, Sender, Treatment
 from notifier.patients import PatientEntry
-from notifier.rules.delivery import NEEDS_REASON, Kind, Priority, Status
+from notifier.rules.delivery import NEEDS_REASON, Kind, Priority
 from notifier.senders import Terms
-from notifier.settling import Answer, Doubt
 from notifier.worker import open_dispatcher
 from tests import cast
 
 SOON = timedelta(milliseconds=1)
-NEVER = timedelta(days=1)
 _keys = itertools.count(1)
 
 
@@ -49,10 +47,12 @@ def settings(folder: Path, **delivery: Any) -> Settings:
 class Shift:
     """Everything a worker works with. Rows are read anew each time, detached."""
 
-    def __init__(self, engine: Engine, clinic: Clinic, folder: Path, **given: Any) -> None:
+    def __init__(
+        self, engine: Engine, clinic: Clinic, folder: Path, *, now: datetime = cast.LOGGED, **given: Any
+    ) -> None:
         self.engine, self.clinic, self.folder = engine, clinic, folder
         self.settings = settings(folder, **given)
-        self.clock = JumpingClock(cast.LOGGED)
+        self.clock = JumpingClock(now)
         self.outbox = Outbox(self.settings.delivery.outbox_file)
         self.channels: dict[str, Channel] = {"sms": self.outbox, "email": self.outbox}
 

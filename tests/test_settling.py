@@ -1,0 +1,408 @@
+"""Messages in doubt: found at the provider, sent again, or left to a person; never simply sent twice."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, update
+
+from notifier import claiming, db, settling
+from notifier.channels import Channel
+from notifier.channels.smtp_email import SmtpEmail
+from notifier.channels.twilio_sms import TwilioSms
+from notifier.envelope import Accepted, Found, OutboundMessage
+from notifier.errors import ChannelError
+from notifier.models import Attempt, Clinic, Message
+from notifier.rules.delivery import ErrorClass, Kind, Status
+from notifier.settling import Answer, Doubt
+from tests import cast
+from tests.channels.cast import email_settings, sms_settings
+from tests.servers.smtp_server import MailFault, SmtpServer
+from tests.servers.twilio_server import Fault, TwilioServer
+from tests.worker_cast import Answering, Shift, is_honest, running, until
+
+TO = "+12125550177"
+
+
+@pytest.fixture
+def shift(engine: Engine, clinic: Clinic, tmp_path: Path) -> Shift:
+    """By the real date, because Twilio is asked what was sent since then."""
+    return Shift(engine, clinic, tmp_path, now=datetime.now(UTC))
+
+
+@pytest.fixture
+def twilio() -> Iterator[TwilioServer]:
+    with TwilioServer() as server:
+        yield server
+
+
+def work(shift: Shift, channels: dict[str, Channel], *, rounds: int = 5, **given: Any) -> None:
+    """The worker comes by now and then; what is asked about again has to wait a moment."""
+    for _ in range(rounds):
+        shift.drain(channels=channels, **given)
+        threading.Event().wait(0.003)
+
+
+def by_twilio(shift: Shift, twilio: TwilioServer, *, timeout: float = 5.0, **given: Any) -> None:
+    sms = TwilioSms(sms_settings(twilio, timeout=timeout))
+    try:
+        work(shift, {"sms": sms}, **given)
+    finally:
+        sms.close()
+
+
+def ask_again(shift: Shift) -> None:
+    """An hour later."""
+    with shift.change() as session:
+        session.execute(update(Message).where(Message.status == "unknown").values(lookup_at=cast.OPENED))
+
+
+# End to end
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.accept_then_hang(), Fault.accept_then_cut(), Fault.accept_then_error()]
+)
+def test_what_twilio_took_without_saying_so_is_found_and_not_sent_again(
+    shift: Shift, twilio: TwilioServer, fault: Fault
+) -> None:
+    message_id = shift.write(Kind.ANSWER)
+    twilio.next(fault)
+    by_twilio(shift, twilio, timeout=0.3)
+    (taken,) = twilio.messages
+    row, (attempt,) = shift.message(message_id), shift.attempts(message_id)
+    assert (row.status, row.attempts) == ("accepted", 1)
+    assert row.reason == f"Found at the provider as {taken['sid']}: accepted."
+    assert (attempt.provider, attempt.provider_id, attempt.outcome) == ("twilio", taken["sid"], "accepted")
+    assert shift.moves(message_id) == ["sending → unknown", "unknown → accepted"]
+    is_honest(shift.engine)
+
+
+@pytest.mark.parametrize("fault", [Fault.cut(), Fault(status=500, body=b"oops")])
+def test_what_twilio_does_not_know_when_asked_twice_is_sent_again(
+    shift: Shift, twilio: TwilioServer, fault: Fault
+) -> None:
+    message_id = shift.write(Kind.ANSWER)
+    twilio.next(fault)
+    by_twilio(shift, twilio)
+    (taken,) = twilio.messages
+    first, second = shift.attempts(message_id)
+    assert (first.outcome, first.provider_id) == ("unknown", None)
+    assert (second.outcome, second.provider_id) == ("accepted", taken["sid"])
+    assert shift.message(message_id).status == "accepted"
+    assert shift.moves(message_id)[:2] == ["sending → unknown", "unknown → scheduled"]
+
+
+def test_two_that_may_be_it_are_left_to_a_person(shift: Shift, twilio: TwilioServer) -> None:
+    message_id = shift.write(Kind.ANSWER)
+    twilio.next(Fault.accept_then_cut())
+    by_hand = {"To": TO, "From": "+15035550199", "Body": "The clinic will call you."}
+    other = twilio.take(by_hand)["sid"]
+    by_twilio(shift, twilio)
+    row = shift.message(message_id)
+    assert row.status == "held"
+    assert row.reason.startswith("The provider has 2 messages that may be this one: ")
+    assert other in row.reason
+    assert len(twilio.messages) == 2
+
+
+def test_what_belongs_to_another_attempt_is_not_mistaken_for_it(shift: Shift, twilio: TwilioServer) -> None:
+    """The same words to the same number, twice: the first was answered, the second never arrived."""
+    first = shift.write(Kind.ANSWER)
+    by_twilio(shift, twilio)
+    second = shift.write(Kind.ANSWER)
+    twilio.next(Fault.cut())
+    by_twilio(shift, twilio)
+    assert len(twilio.messages) == 2
+    assert [shift.message(i).status for i in (first, second)] == ["accepted", "accepted"]
+    ids = {attempt.provider_id for i in (first, second) for attempt in shift.attempts(i)}
+    assert ids == {None, *(message["sid"] for message in twilio.messages)}
+
+
+def test_while_twilio_cannot_be_asked_nothing_is_decided(shift: Shift, twilio: TwilioServer) -> None:
+    message_id = shift.write(Kind.ANSWER)
+    twilio.next(Fault.accept_then_cut())
+    twilio.next(Fault.cut(), on="list")
+    by_twilio(shift, twilio, lookup_gap=timedelta(hours=1))
+    assert (shift.message(message_id).status, shift.message(message_id).lookups) == ("unknown", -1)
+    assert len(twilio.messages) == 1
+    ask_again(shift)
+    by_twilio(shift, twilio)
+    assert shift.message(message_id).status == "accepted"
+    assert len(twilio.messages) == 1
+
+
+def test_an_email_in_doubt_goes_again_under_the_same_message_id(shift: Shift) -> None:
+    message_id = shift.write(Kind.ANSWER, channel="email", to="ana@example.com")
+    with SmtpServer() as server:
+        server.next(MailFault.cut("DATA", keep=True))
+        mail = SmtpEmail(email_settings(server))
+        work(shift, {"email": mail}, rounds=3)
+        mail.close()
+        ids = [received.message["Message-ID"] for received in server.mails]
+    assert len(ids) == 2
+    assert len(set(ids)) == 1
+    assert shift.message(message_id).status == "sent"
+    assert [attempt.outcome for attempt in shift.attempts(message_id)] == ["unknown", "sent"]
+
+
+def test_a_mail_server_that_never_answers_does_not_get_it_for_ever(shift: Shift) -> None:
+    message_id = shift.write(Kind.ANSWER, channel="email", to="ana@example.com")
+    with SmtpServer() as server:
+        server.next(*[MailFault.cut("DATA", keep=True)] * 9)
+        mail = SmtpEmail(email_settings(server))
+        work(shift, {"email": mail}, rounds=8)
+        mail.close()
+        assert len(server.mails) == 3
+    row = shift.message(message_id)
+    assert row.status == "held"
+    assert row.reason.endswith("Decide whether to send it again.")
+    is_honest(shift.engine)
+
+
+# A worker that stopped
+
+
+def crash(shift: Shift, *, call: bool) -> int:
+    """A worker claims a message, perhaps hands it over, and is never heard of again."""
+    message_id = shift.write(Kind.ANSWER)
+    with db.transaction(shift.engine) as session:
+        claim = claiming.claim_due(session, shift.terms("dead:1"), now=shift.clock.now(), limit=1)
+    if call:
+        shift.outbox.send(claim.messages[0].outbound)
+    with shift.change() as session:
+        session.execute(update(Message).values(lease_until=cast.OPENED))
+    return message_id
+
+
+@pytest.mark.parametrize("call", [True, False])
+def test_after_a_crash_each_message_left_exactly_once(shift: Shift, call: bool) -> None:
+    message_id = crash(shift, call=call)
+    work(shift, {})
+    (kept,) = shift.outbox.entries()
+    row, attempts = shift.message(message_id), shift.attempts(message_id)
+    assert row.status == "sent"
+    assert [attempt.outcome for attempt in attempts] == (["sent"] if call else ["unknown", "sent"])
+    assert attempts[-1].provider_id == kept["provider_id"]
+    is_honest(shift.engine)
+
+
+def test_a_lease_that_ran_out_says_whose_it_was_and_when_it_will_be_asked_about(shift: Shift) -> None:
+    message_id = crash(shift, call=False)
+    with db.transaction(shift.engine) as session:
+        hour = timedelta(hours=1)
+        lost = settling.expire_leases(session, now=shift.clock.now(), lookup_after=hour, worker="w2")
+    assert lost == 1
+    row, (attempt,) = shift.message(message_id), shift.attempts(message_id)
+    assert (row.status, attempt.outcome, row.lease_until) == ("unknown", "unknown", None)
+    assert row.reason == "dead:1 stopped before it could say whether the provider took it."
+    with shift.look() as session:
+        wait = settling.wait_for_doubt(session, {"sms"})
+    assert wait is not None
+    assert timedelta(minutes=59) < wait <= timedelta(hours=1)
+
+
+def test_a_lease_that_still_runs_is_nobody_elses_business(shift: Shift) -> None:
+    message_id = shift.write(Kind.ANSWER)
+    with db.transaction(shift.engine) as session:
+        claiming.claim_due(session, shift.terms("w1"), now=shift.clock.now(), limit=1)
+    work(shift, {})
+    assert shift.message(message_id).status == "sending"
+    assert shift.outbox.entries() == []
+
+
+# What an answer means
+
+
+def doubt(shift: Shift, **columns: Any) -> tuple[int, Doubt]:
+    message_id = shift.write(Kind.ANSWER, **{"status": "unknown", "reason": "Lost.", "attempts": 1, **columns})
+    with shift.change() as session:
+        session.execute(update(Message).values(lookup_at=cast.OPENED))
+        session.add(
+            Attempt(
+                message_id=message_id,
+                number=1,
+                channel=columns.get("channel", "sms"),
+                address=TO,
+                words="The clinic will call you.",
+                claimed_at=shift.clock.now(),
+                outcome="unknown",
+            )
+        )
+    with shift.change() as session:
+        (found,) = settling.take_doubts(session, {"sms", "email"}, gap=timedelta(hours=1))
+    return message_id, found
+
+
+def settle(shift: Shift, *answers: Answer) -> None:
+    for answer in answers:
+        with shift.change() as session:
+            settling.settle(
+                session, answer, now=shift.clock.now(), gap=timedelta(milliseconds=1), worker="w1"
+            )
+
+
+def test_a_doubt_is_asked_about_by_one_worker_at_a_time(shift: Shift) -> None:
+    doubt(shift)
+    with shift.change() as session:
+        assert settling.take_doubts(session, {"sms"}, gap=timedelta(hours=1)) == []
+
+
+def test_a_doubt_asks_with_what_was_really_sent(shift: Shift) -> None:
+    message_id, found = doubt(shift)
+    with shift.change() as session:
+        session.execute(update(Message).values(to="+12125550100", words="Other words."))
+    assert (found.outbound.message_id, found.outbound.to) == (message_id, TO)
+    assert found.outbound.text == "The clinic will call you."
+    assert found.since == shift.attempts(message_id)[0].claimed_at
+
+
+# Each answer: absent (0), found (1), or no answer (-).
+@pytest.mark.parametrize(
+    ("answers", "status"),
+    [
+        ("0", "unknown"),
+        ("00", "scheduled"),
+        ("-", "unknown"),
+        ("-----", "unknown"),
+        ("0-", "unknown"),
+        ("0-0", "scheduled"),
+        ("0---0", "scheduled"),
+        ("-0-0", "scheduled"),
+        ("-0", "unknown"),
+        ("01", "sent"),
+        ("---1", "sent"),
+        ("-" * 49, "unknown"),
+        ("-" * 50, "held"),
+    ],
+)
+def test_two_answers_that_it_is_absent_settle_it_whatever_comes_between(
+    shift: Shift, answers: str, status: str
+) -> None:
+    message_id, found = doubt(shift)
+    said: dict[str, list[Found] | None] = {"0": [], "1": [Found("SM1", Status.SENT)], "-": None}
+    settle(shift, *[Answer(found, said[each]) for each in answers])
+    row = shift.message(message_id)
+    assert row.status == status
+    if status != "unknown":
+        assert (row.lookups, row.lookup_at) == (0, None)
+    is_honest(shift.engine)
+
+
+@pytest.mark.parametrize(("channel", "to"), [("sms", TO), ("email", "ana@example.com")])
+def test_what_cannot_be_asked_about_goes_to_a_person_unless_a_second_copy_is_seen_to_be_one(
+    shift: Shift, channel: str, to: str
+) -> None:
+    message_id, found = doubt(shift, channel=channel, to=to)
+    settle(shift, Answer(found, None, possible=False))
+    assert shift.message(message_id).status == ("held" if channel == "sms" else "scheduled")
+
+
+def test_what_is_absent_and_no_longer_useful_is_skipped(shift: Shift) -> None:
+    message_id, found = doubt(shift, useful_until=shift.clock.now() - timedelta(minutes=1))
+    settle(shift, Answer(found, []), Answer(found, []))
+    row = shift.message(message_id)
+    assert (row.status, row.reason) == (
+        "skipped",
+        "It did not reach the provider, and is no longer useful.",
+    )
+
+
+def test_an_email_that_may_have_arrived_is_not_called_skipped(shift: Shift) -> None:
+    useful_until = shift.clock.now() - timedelta(minutes=1)
+    message_id, found = doubt(shift, channel="email", to="ana@example.com", useful_until=useful_until)
+    settle(shift, Answer(found, None, possible=False))
+    row = shift.message(message_id)
+    assert (row.status, row.lookup_at) == ("unknown", None)
+    assert row.reason == "Whether it reached the mail server is not known, and it is no longer useful."
+    with shift.look() as session:
+        assert settling.wait_for_doubt(session, {"sms", "email"}) is None
+
+
+def test_what_was_settled_meanwhile_stays_as_it_is(shift: Shift) -> None:
+    message_id, found = doubt(shift)
+    with shift.change() as session:
+        session.execute(update(Message).values(status="delivered"))
+    settle(shift, Answer(found, []), Answer(found, []))
+    assert shift.message(message_id).status == "delivered"
+    with shift.change() as session:
+        session.execute(update(Message).values(status="unknown", attempts=2))
+    settle(shift, Answer(found, []), Answer(found, []))
+    assert shift.message(message_id).lookups == 0
+
+
+def test_a_new_doubt_begins_counting_anew(shift: Shift) -> None:
+    """Absent once, then a late answer; the next attempt in doubt needs two answers of its own."""
+    message_id, found = doubt(shift)
+    settle(shift, Answer(found, []))
+    assert shift.message(message_id).lookups == 1
+    with shift.change() as session:
+        session.execute(update(Message).values(status="scheduled"))
+
+    def vanish(outbound: OutboundMessage) -> Accepted:
+        raise ChannelError(ErrorClass.AMBIGUOUS, "No answer.")
+
+    shift.drain(channels={"sms": Answering(vanish)}, lookup_after=timedelta(hours=1))
+    row = shift.message(message_id)
+    assert (row.status, row.attempts, row.lookups) == ("unknown", 2, 0)
+
+
+# Manners
+
+
+class Slow:
+    """A provider whose look-up takes as long as the test wants."""
+
+    provider = "slow"
+
+    def __init__(self, behind: Channel) -> None:
+        self.behind, self.answer, self.asked = behind, threading.Event(), threading.Event()
+
+    def send(self, message: OutboundMessage) -> Accepted:
+        return self.behind.send(message)
+
+    def find(self, message: OutboundMessage, since: datetime) -> list[Found] | None:
+        self.asked.set()
+        assert self.answer.wait(30)
+        return [Found("found", Status.SENT)]
+
+    def close(self) -> None:
+        """Nothing is open here."""
+
+
+def test_a_slow_look_up_keeps_no_other_message_waiting(shift: Shift) -> None:
+    lost = crash(shift, call=False)
+    slow = Slow(shift.outbox)
+    with shift.change() as session:
+        settling.expire_leases(
+            session, now=shift.clock.now(), lookup_after=timedelta(milliseconds=1), worker="w2"
+        )
+    dispatcher = shift.dispatcher({"sms": slow})
+    with running(dispatcher):
+        until(slow.asked.is_set)
+        message_id = shift.write(Kind.ANSWER, to="+12125550178")
+        dispatcher.nudge()
+        until(lambda: shift.message(message_id).status == "sent")
+        assert shift.message(lost).status == "unknown"
+        slow.answer.set()
+    assert shift.message(lost).status == "sent"
+
+
+class Stumbling(Slow):
+    def find(self, message: OutboundMessage, since: datetime) -> list[Found] | None:
+        raise KeyError("sid")
+
+
+def test_a_look_up_that_fails_by_mistake_counts_as_no_answer(shift: Shift) -> None:
+    lost = crash(shift, call=True)
+    work(shift, {"sms": Stumbling(shift.outbox)}, rounds=2, lookup_gap=timedelta(hours=1))
+    assert (shift.message(lost).status, shift.message(lost).lookups) == ("unknown", -1)
+    ask_again(shift)
+    work(shift, {})
+    assert shift.message(lost).status == "sent"
+    assert len(shift.outbox.entries()) == 1
