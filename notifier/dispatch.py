@@ -15,6 +15,7 @@ from notifier.rules.audience import Facts
 from notifier.rules.delivery import CHECKS, MAY_HAVE_ARRIVED, Check, Kind, Status
 from notifier.rules.pacing import LONGEST_WAIT, next_free
 from notifier.rules.plan import Step
+from notifier.step_fit import not_for
 from notifier.wording import Ready, ready
 
 log = logging.getLogger(__name__)
@@ -87,15 +88,15 @@ def _step(case: Case, now: datetime) -> Verdict | None:
         return Stop(Status.SKIPPED, "essentials", "This patient gets safety messages only.")
     facts = Facts(not case.received, treatment.next_visit_at is not None, frozenset(treatment.areas))
     if not step.audience.matches(facts, case.score):
-        return Stop(Status.SKIPPED, "audience", _not_for(step, case.score))
+        return Stop(Status.SKIPPED, "audience", _not_for(step, facts, case.score))
     return None
 
 
-def _not_for(step: Step, score: int | None) -> str:
+def _not_for(step: Step, facts: Facts, score: int | None) -> str:
     if step.audience.asks_about("score"):
         said = "no score came" if score is None else f"the latest score is {score}"
         return f"Not for this patient: the step is for {step.audience.text}, and {said}."
-    return f"Not for this patient: the step is for {step.audience.text}."
+    return not_for(step, facts)
 
 
 def _paused(case: Case, now: datetime) -> Verdict | None:

@@ -24,6 +24,7 @@ from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.plan import Step
 from notifier.rules.timing import Due, Occasion, Skip, SkipCode
 from notifier.rules.zones import zone
+from notifier.step_fit import not_for, words_missing
 
 RECEIVED_WITHIN = timedelta(days=90)
 # Stopped for good: no undo brings these back by itself.
@@ -178,7 +179,7 @@ class _PatientPlan:
             return stopped, ways
         facts = self._facts(treatment, step)
         if not step.audience.scores(facts):
-            return Skip(SkipCode.AUDIENCE, _not_for(step, facts)), ways
+            return Skip(SkipCode.AUDIENCE, not_for(step, facts)), ways
         due = self._due(treatment, step)
         if isinstance(due, Due) and obstacle:
             return Skip(SkipCode.UNREACHABLE, obstacle, due.useful_until), ways
@@ -286,16 +287,6 @@ _CANCELS = frozenset({SkipCode.VOID, SkipCode.SUPERSEDED})
 
 def step_obstacle(definition: Definition, step: Step, patient: Patient, channel: str) -> str | None:
     """Why the words of this step cannot go to this patient on this channel; None: they can."""
-    if not definition.speaks(step, channel, patient.language):
-        return f"The step has no text for {'SMS' if channel == 'sms' else 'e-mail'}."
-    if step.detail_on(channel) == "treatment" and not patient.name_treatment:
-        return "The words name the treatment, and the patient has not asked for that."
-    return None
-
-
-def _not_for(step: Step, facts: Facts) -> str:
-    if step.audience.text == "first":
-        return "Only for a first treatment, and the patient received it within 90 days."
-    if step.audience.text == "next_visit_booked":
-        return "No next visit is booked."
-    return f"Not for this patient: the step is for {step.audience.text}."
+    return words_missing(
+        definition, step, channel, language=patient.language, name_treatment=patient.name_treatment
+    )

@@ -18,7 +18,7 @@ from notifier.db import WAKE_CHANNEL
 log = logging.getLogger(__name__)
 
 _SQLITE_EVERY = 0.1  # seconds; one PRAGMA costs some microseconds
-_LISTEN_FOR = 1.0
+_LISTEN_FOR = 0.25  # seconds until it looks whether it is to stop
 _AFTER_TROUBLE = 5.0
 
 

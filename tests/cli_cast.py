@@ -130,7 +130,10 @@ class Home:
     def run(self, *words: object, code: int = 0, given: str = "", **environ: str) -> Said:
         """In this process. Whatever happens, it is a sentence and not a traceback."""
         result = CliRunner().invoke(
-            app, [str(word) for word in words], input=given, env={"NOTIFIER_CONFIG": str(self.config)} | environ
+            app,
+            [str(word) for word in words],
+            input=given,
+            env={"NOTIFIER_CONFIG": str(self.config)} | environ,
         )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception

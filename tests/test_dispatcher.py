@@ -5,18 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, Engine, event, text
 
 from notifier import db
+from notifier.clock import SystemClock
 from notifier.dispatcher import Dispatcher
 from notifier.envelope import Accepted, OutboundMessage
 from notifier.errors import DatabaseUnavailable
 from notifier.models import Clinic
 from notifier.rules.delivery import Status
+from notifier.worker import open_dispatcher
 from tests.cast import on_sqlite
 from tests.worker_cast import Answering, Gate, Shift, is_honest, running, until
 
@@ -83,7 +85,7 @@ def test_stopping_finishes_what_is_under_way_and_begins_nothing_new(shift: Shift
 
 
 def test_what_waits_for_its_turn_is_let_go_when_the_worker_stops(shift: Shift) -> None:
-    """A message in two seconds: the first goes, the second is claimed in time and waits."""
+    """One message a second: the first goes, the second is claimed too and waits."""
     shift.write()
     waiting = shift.write(to="+12125550178")
     gate = Gate(shift.outbox)
@@ -158,35 +160,17 @@ def test_a_dispatcher_with_nothing_to_do_needs_no_write_lock(
     assert wait == timedelta(hours=1, minutes=50)  # from 15:40 to 17:30
 
 
-def test_what_becomes_due_while_a_call_is_under_way_leaves_in_time(shift: Shift, engine: Engine) -> None:
+def test_what_becomes_due_while_a_call_is_under_way_leaves_in_time(shift: Shift) -> None:
     """Nobody has to tell: the loop knows when the next message is due."""
     gate = Gate(shift.outbox, only=lambda message: message.to == "+12125550151")
     shift.write(to="+12125550151")
-    soon = shift.clock.now() + timedelta(milliseconds=200)
-    later = shift.write(to="+12125550152", due=soon)
-    real = Shift(engine, shift.clinic, shift.folder)
-    real.clock = _Running(shift)  # type: ignore[assignment]
-    dispatcher = real.dispatcher({"sms": gate})
+    later = shift.write(to="+12125550152", due=datetime.now(UTC) + timedelta(seconds=0.3))
+    dispatcher = open_dispatcher(
+        shift.engine, SystemClock(), {"sms": gate, "email": shift.outbox}, shift.settings
+    )
     with running(dispatcher):
         until(lambda: shift.message(later).status == "sent", seconds=5)
         gate.open.set()
-
-
-class _Running:
-    """A clock that goes on from where the shift's stands."""
-
-    def __init__(self, shift: Shift) -> None:
-        self._system = db_clock()
-        self._ahead = shift.clock.now() - self._system.now()
-
-    def now(self):  # type: ignore[no-untyped-def]
-        return self._system.now() + self._ahead
-
-
-def db_clock():  # type: ignore[no-untyped-def]
-    from notifier.clock import SystemClock
-
-    return SystemClock()
 
 
 def test_drain_tells_how_many_attempts_it_made(shift: Shift) -> None:

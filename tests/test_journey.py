@@ -152,7 +152,9 @@ def test_what_changes_after_the_first_messages_binds_the_later_ones(world: World
     assert "withdrawn" in rows["two-days-on", "sms"]["reason"]
     # The next treatment is planned, and nothing of it is sent.
     home = world.home
-    home.log("Ana", "--last-name", "Núñez", "--phone", "2125550101", "--ended-at", ago(minutes=40), plan="cupping")
+    home.log(
+        "Ana", "--last-name", "Núñez", "--phone", "2125550101", "--ended-at", ago(minutes=40), plan="cupping"
+    )
     world.work()
     assert len(world.twilio.forms) == sent
 

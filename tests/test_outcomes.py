@@ -209,7 +209,9 @@ def test_nothing_is_tried_again_when_it_is_no_longer_useful(shift: Shift, twilio
     send(shift, twilio, Fault.too_many("1200"), when="2026-02-04 09:15")
     row = shift.rows(treatment)[f"{DAY0}/sms"]
     assert row.status == "failed"
-    assert row.reason.endswith("takes no more messages at this moment (Twilio error 20429). Another try would come too late.")
+    assert row.reason.endswith(
+        "takes no more messages at this moment (Twilio error 20429). Another try would come too late."
+    )
     assert [e["channel"] for e in shift.outbox.entries()] == ["email"]
 
 

@@ -220,7 +220,9 @@ def test_a_lease_that_still_runs_is_nobody_elses_business(shift: Shift) -> None:
 
 
 def doubt(shift: Shift, **columns: Any) -> tuple[int, Doubt]:
-    message_id = shift.write(Kind.ANSWER, **{"status": "unknown", "reason": "Lost.", "attempts": 1, **columns})
+    message_id = shift.write(
+        Kind.ANSWER, **{"status": "unknown", "reason": "Lost.", "attempts": 1, **columns}
+    )
     with shift.change() as session:
         session.execute(update(Message).values(lookup_at=cast.OPENED))
         session.add(

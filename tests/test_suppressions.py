@@ -39,7 +39,9 @@ def stop(shift: Shift, *, channel: str = "sms", address: str = PHONE) -> list[in
 
 def test_what_waits_for_the_address_is_cancelled_with_the_reason(shift: Shift) -> None:
     treatment = shift.log()
-    waiting = [row.id for row in shift.rows(treatment).values() if row.status == "scheduled" and row.to == PHONE]
+    waiting = [
+        row.id for row in shift.rows(treatment).values() if row.status == "scheduled" and row.to == PHONE
+    ]
     assert sorted(stop(shift)) == sorted(waiting)
     for message_id in waiting:
         row = shift.message(message_id)

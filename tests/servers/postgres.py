@@ -208,7 +208,7 @@ def _usable_programs(folder: Path, whom: Mapping[str, Any]) -> Path:
 def _can_run(programs: Path, whom: Mapping[str, Any]) -> bool:
     try:
         for name in _NEEDED:
-            asked = [programs / "bin" / name, "--version"]
+            asked = [str(programs / "bin" / name), "--version"]
             subprocess.run(asked, check=True, capture_output=True, cwd="/", **whom)
     except (PermissionError, subprocess.CalledProcessError):
         return False
