@@ -100,11 +100,10 @@ def digest_of(content: Content) -> str:
     return hashlib.sha256(said.encode()).hexdigest()
 
 
-def define(content: Content, folder: Path | None = None) -> Definition:
-    """Raises PlanError; its `place` tells where in plan.toml."""
-    digest = digest_of(content)
+def define(content: Content, folder: Path | None = None, *, digest: str = "") -> Definition:
+    """Raises PlanError; its `place` tells where in plan.toml. `digest`: the content's, where it is known."""
     review = json.dumps(content["plan"].get("review", {}), sort_keys=True)
-    return _define(_Frozen(content, folder, (digest, review, str(folder))))
+    return _define(_Frozen(content, folder, (digest or digest_of(content), review, str(folder))))
 
 
 class _Frozen:

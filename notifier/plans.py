@@ -24,7 +24,7 @@ class Loaded:
 
 
 def definition(version: PlanVersion) -> Definition:
-    return define(version.content)
+    return define(version.content, digest=version.digest)
 
 
 def current_version(session: Session, plan: PlanRow) -> PlanVersion:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import json
 import os
+import pty
+import select
 import shutil
 import subprocess
 import sys
 import tempfile
+import termios
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -167,6 +171,61 @@ class Home:
             text=True,
             cwd=self.folder,
         )
+
+
+class Person:
+    """At a terminal, where one command runs: reads until something is asked, and types the answer."""
+
+    def __init__(self, home: Home, *words: object) -> None:
+        self._mine, theirs = pty.openpty()
+        self._seen = ""
+        self._program = subprocess.Popen(
+            [sys.executable, "-m", "notifier", *map(str, words)],
+            env=os.environ | {"NOTIFIER_CONFIG": str(home.config), "PYTHONIOENCODING": "utf-8"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            cwd=home.folder,
+            # A session of its own, whose terminal this is: so Ctrl-C reaches it, and passwords are asked here.
+            preexec_fn=lambda: _take_terminal(theirs),
+            start_new_session=True,
+        )
+        os.close(theirs)
+
+    def answers(self, *answers: tuple[str, str]) -> None:
+        for question, answer in answers:
+            self._read_until(question)
+            os.write(self._mine, f"{answer}\n".encode())
+
+    def presses_ctrl_c(self, when: str) -> None:
+        self._read_until(when)
+        os.write(self._mine, b"\x03")
+
+    def leaves(self) -> tuple[int, str]:
+        """How the command ended, and all that stood on the screen since the last answer."""
+        while chunk := self._read():
+            self._seen += chunk
+        os.close(self._mine)
+        return self._program.wait(timeout=60), self._seen.replace("\r\n", "\n")
+
+    def _read_until(self, words: str) -> None:
+        while words not in self._seen:
+            chunk = self._read()
+            assert chunk, f"it ended before it asked {words!r}: {self._seen}"
+            self._seen += chunk
+        self._seen = self._seen.partition(words)[2]
+
+    def _read(self) -> str:
+        ready, _, _ = select.select([self._mine], [], [], 60)
+        assert ready, f"nothing more came after: {self._seen}"
+        try:
+            return os.read(self._mine, 65536).decode(errors="replace")
+        except OSError:  # how Linux says that nobody is at the other end any more
+            return ""
+
+
+def _take_terminal(terminal: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
 
 def open_home(folder: Path, **sections: Mapping[str, Any]) -> Home:

@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -127,7 +128,7 @@ def test_workers_side_by_side_send_one_planned_message_to_a_shared_phone(shift: 
     for family in range(10):
         for child in ("Ann", "Ben", "Cleo"):
             shift.log(
-                cast.replace(cast.MIA, first_name=child, last_name=f"F{family}", phone=f"+1212555{family:04}")
+                replace(cast.MIA, first_name=child, last_name=f"F{family}", phone=f"+1212555{family:04}")
             )
     step = "day5-how-it-works"
     with shift.change() as session:
@@ -203,7 +204,7 @@ def test_a_slow_sender_is_waited_for_and_not_asked_all_the_time(shift: Shift) ->
     """One message in ten seconds: after the first, the next look is worth it nine seconds later."""
     for number in range(2):
         shift.write(to=f"+1212555{number:04}")
-    given = {"mode": "live", "sms": {"max_per_second": 0.1}}
+    given: dict[str, Any] = {"mode": "live", "sms": {"max_per_second": 0.1}}
     sms = Answering(taken)
     shift.drain(channels={"sms": sms}, **given)
     assert len(sms.calls) == 1

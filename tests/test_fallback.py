@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -111,13 +112,13 @@ def test_words_that_name_the_treatment_need_the_patients_wish(shift: Shift) -> N
     saved(shift, detail={"email": "treatment"})
     shift.log()
     assert sms_fails(shift) == []
-    shift.log(cast.replace(cast.CAROL, name_treatment=True))
+    shift.log(replace(cast.CAROL, name_treatment=True))
     assert sms_fails(shift, when="2026-02-03 17:31") == ["email"]
 
 
 def test_a_row_that_gave_way_before_is_used_again(shift: Shift) -> None:
     """She preferred e-mail, then SMS: the e-mail row is there, cancelled, and nobody wants a second one."""
-    treatment = shift.log(cast.replace(cast.ALICE, preferred_channel="email"))
+    treatment = shift.log(replace(cast.ALICE, preferred_channel="email"))
     with shift.change() as session:
         clinic = session.merge(shift.clinic, load=False)
         patient = session.merge(shift.patient(), load=True)

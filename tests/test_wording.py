@@ -19,7 +19,7 @@ from notifier.rules.delivery import Kind, Status
 from tests import cast
 from tests.worker_cast import Answering, Shift
 
-PUBLIC = {"web": {"base_url": "https://care.example", "secret_key": "s" * 40}}
+PUBLIC: dict[str, Any] = {"web": {"base_url": "https://care.example", "secret_key": "s" * 40}}
 DUE0 = "2026-02-03 17:30"
 
 

@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
 
-from notifier import db, messages
+from notifier import claiming, db
 from notifier.channels import Channel
 from notifier.clock import clock_for
 from notifier.models import Clinic
@@ -44,14 +45,10 @@ def is_sent(shift: Shift, message_id: int) -> bool:
     return shift.message(message_id).status == "sent"
 
 
-def from_elsewhere(engine: Engine, clinic: Clinic, to: str = "+12125550170") -> int:
-    """Another program logs something that is due at once."""
-    with db.transaction(engine) as session:
-        here = session.merge(clinic, load=False)
-        made = messages.write_test(
-            session, here, "sms", to, subject="", words="Hello.", now=datetime.now(UTC) - timedelta(seconds=1)
-        )
-        return made.id
+def from_elsewhere(engine: Engine, shift: Shift, to: str = "+12125550170") -> int:
+    """Another program commits something that is due at once, as every program does it."""
+    elsewhere = Shift(engine, shift.clinic, shift.folder, now=datetime.now(UTC))
+    return elsewhere.write(to=to, aloud=True)
 
 
 def quiet(shift: Shift) -> None:
@@ -83,7 +80,7 @@ def test_it_hears_at_once_what_another_program_commits(shift: Shift, second_engi
     with at_work(shift):
         quiet(shift)
         begun = time.monotonic()
-        message_id = from_elsewhere(second_engine, shift.clinic)
+        message_id = from_elsewhere(second_engine, shift)
         until(lambda: is_sent(shift, message_id), seconds=10)
         assert time.monotonic() - begun < 5
 
@@ -92,8 +89,8 @@ def test_it_hears_more_than_once(shift: Shift, second_engine: Engine) -> None:
     with at_work(shift):
         for number in range(3):
             quiet(shift)
-            message_id = from_elsewhere(second_engine, shift.clinic, to=f"+1212555{number:04}")
-            until(lambda message_id=message_id: is_sent(shift, message_id), seconds=5)
+            message_id = from_elsewhere(second_engine, shift, to=f"+1212555{number:04}")
+            until(partial(is_sent, shift, message_id), seconds=5)
 
 
 def test_an_alert_from_elsewhere_is_heard_while_calls_are_under_way(
@@ -105,34 +102,9 @@ def test_an_alert_from_elsewhere_is_heard_while_calls_are_under_way(
     with at_work(shift, sms=gate):
         until(lambda: gate.calls)
         elsewhere = Shift(second_engine, shift.clinic, shift.folder, now=datetime.now(UTC))
-        with elsewhere.change() as session:
-            db.wake_workers(session)
-            alert = _alert(session, elsewhere)
+        alert = elsewhere.write(Kind.ALERT, to="+12125550152", aloud=True)
         until(lambda: is_sent(shift, alert), seconds=8)
         gate.open.set()
-
-
-def _alert(session: Any, shift: Shift) -> int:
-    from notifier.models import Message
-    from tests.worker_cast import sender_of
-
-    message = Message(
-        clinic_id=shift.clinic.id,
-        kind="alert",
-        dedup_key="alert:1",
-        sender_id=sender_of(session, shift.clinic).id,
-        priority=0,
-        status="scheduled",
-        channel="sms",
-        to="+12125550152",
-        due_at=shift.clock.now(),
-        words="An alert: look at the desk.",
-        attempts=0,
-        created_at=shift.clock.now(),
-    )
-    session.add(message)
-    session.flush()
-    return message.id
 
 
 def test_callers_in_the_same_process_may_simply_wake_it(shift: Shift) -> None:
@@ -145,20 +117,10 @@ def test_callers_in_the_same_process_may_simply_wake_it(shift: Shift) -> None:
 
 def test_what_is_in_doubt_wakes_it_too(shift: Shift) -> None:
     """A lease that runs out in half a second, with nothing else to do."""
-    message_id = shift.write(status="sending", attempts=0, due=cast.OPENED)
+    message_id = shift.write()
     with shift.change() as session:
-        session.execute(
-            text("UPDATE messages SET attempts = 1, lease_until = :at"),
-            {"at": str((datetime.now(UTC) + timedelta(seconds=0.5)).replace(tzinfo=None))},
-        )
-        session.execute(
-            text(
-                "INSERT INTO attempts (message_id, number, channel, address, sender, subject, words, encoding,"
-                " segments, claimed_at, worker, outcome, provider, error_class, error_code, error)"
-                " SELECT id, 1, 'sms', \"to\", '', '', words, '', 0, due_at, 'dead', '', '', '', '', ''"
-                " FROM messages"
-            )
-        )
+        terms = shift.terms("dead:1", lease=timedelta(seconds=0.5))
+        assert claiming.claim_due(session, terms, now=shift.clock.now(), limit=1).messages
     with at_work(shift):
         until(lambda: is_sent(shift, message_id), seconds=8)
     assert len(shift.outbox.entries()) == 1
@@ -198,7 +160,7 @@ def test_asleep_it_does_not_keep_the_log_of_the_database_from_being_cut_short(
 ) -> None:
     with at_work(shift):
         quiet(shift)
-        from_elsewhere(second_engine, shift.clinic)
+        from_elsewhere(second_engine, shift)
         until(lambda: len(shift.outbox.entries()) == 1)
         quiet(shift)
         with second_engine.execution_options(reading=True).connect() as connection:

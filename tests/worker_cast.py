@@ -1,4 +1,4 @@
-"""A worker's shift at Riverside: a clock that jumps, channels of a test's choice, and what came of messages."""
+"""A worker's shift at Riverside: a clock that jumps, channels of a test's choice, what came of messages."""
 
 from __future__ import annotations
 
@@ -75,9 +75,10 @@ class Shift:
         to: str = "+12125550177",
         channel: str = "sms",
         due: datetime | None = None,
+        aloud: bool = False,
         **columns: Any,
     ) -> int:
-        """A message with words of its own."""
+        """A message with words of its own; `aloud` tells the workers of every host, as capabilities do."""
         priority = Priority.ALERT if kind is Kind.ALERT else Priority.ANSWER
         with self.change() as session:
             key = (self.clinic.id, channel, to)
@@ -100,6 +101,8 @@ class Shift:
             message = Message(**given | columns)
             session.add(message)
             session.flush()
+            if aloud:
+                db.wake_workers(session)
             return message.id
 
     # What the worker does

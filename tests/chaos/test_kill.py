@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine, insert, select
@@ -38,7 +39,7 @@ def test_every_message_leaves_exactly_once_however_often_the_worker_is_killed(
         for count in KILLED_AT:
             worker = start()
             wanted = count + random.randrange(10)
-            until(lambda wanted=wanted: len(outbox.entries()) >= wanted)
+            until(partial(has_kept, outbox, wanted))
             assert worker.end(signal.SIGKILL) == -signal.SIGKILL
         for death in OWN_DEATHS:
             assert start(death).end() == -signal.SIGKILL
@@ -50,6 +51,10 @@ def test_every_message_leaves_exactly_once_however_often_the_worker_is_killed(
     assert set(kept.values()) == {1}
     is_honest(engine)
     check_attempts(engine)
+
+
+def has_kept(outbox: Outbox, count: int) -> bool:
+    return len(outbox.entries()) >= count
 
 
 def fill(engine: Engine, clinic: Clinic) -> None:
