@@ -114,9 +114,10 @@ def _definitions(session: Session, ids: Collection[int]) -> tuple[dict[int, Defi
     """Plan versions ready for use, and why the others are not."""
     definitions: dict[int, Definition] = {}
     unreadable: dict[int, str] = {}
-    for version in _by_id(session, PlanVersion, ids).values():
+    columns = PlanVersion.id, PlanVersion.number, PlanVersion.digest
+    for version in session.execute(select(*columns).where(PlanVersion.id.in_(ids))).all():
         try:
-            definitions[version.id] = plans.definition(version)
+            definitions[version.id] = _definition(session, version.id, version.digest)
         except Exception as error:
             # Written by another version of this program, or by hand: its messages wait, the others go on.
             log.exception("plan version %s cannot be read", version.id)
@@ -125,7 +126,22 @@ def _definitions(session: Session, ids: Collection[int]) -> tuple[dict[int, Defi
     return definitions, unreadable
 
 
-_Row = TypeVar("_Row", Clinic, Sender, Patient, Treatment, Message, PlanVersion)
+# A version never changes, so its content is fetched and read once.
+_READ: dict[tuple[int, str], Definition] = {}
+_READ_AT_MOST = 500
+
+
+def _definition(session: Session, version_id: int, digest: str) -> Definition:
+    known = _READ.get((version_id, digest))
+    if known is None:
+        known = plans.definition(session.get_one(PlanVersion, version_id))
+        if len(_READ) >= _READ_AT_MOST:
+            _READ.clear()
+        _READ[version_id, digest] = known
+    return known
+
+
+_Row = TypeVar("_Row", Clinic, Sender, Patient, Treatment, Message)
 
 
 def _by_id(session: Session, table: type[_Row], ids: Collection[int]) -> dict[int, _Row]:

@@ -6,6 +6,7 @@ The worker commits it; after that, and only then, the provider is called.
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,6 +78,7 @@ def _lock_due(
     found: list[Message] = []
     # By chance, because a claim is often for one message only, and no sender must always be the first.
     waiting = random.sample(list(senders.values()), len(senders))
+    waiting = [sender for sender in waiting if sender.has_due(priority, now)]
     while waiting and len(found) < limit:
         share = -(-(limit - len(found)) // len(waiting))
         sender = waiting.pop(0)
@@ -94,7 +96,7 @@ def _lock_due(
             )
             .order_by(Message.due_at)
             .limit(room)
-            .with_for_update(skip_locked=True)
+            .with_for_update(key_share=True, skip_locked=True)
             .execution_options(populate_existing=True)
         ).all()
         found += rows
@@ -139,7 +141,7 @@ def _free_addresses(session: Session, rows: Sequence[Message]) -> set[int]:
     if not wanted:
         return set()
     query = select(Address.id).where(Address.id.in_(wanted)).order_by(Address.id)
-    return set(session.scalars(query.with_for_update(skip_locked=True)))
+    return set(session.scalars(query.with_for_update(key_share=True, skip_locked=True)))
 
 
 def _may_go_beside(message: Message, taken: set[tuple[str, int | None]], free: set[int]) -> bool:
@@ -237,15 +239,14 @@ def _take(
 
 
 def _move_gaps(session: Session, ready: Sequence[tuple[Message, Ready]], now: datetime) -> None:
-    gaps = {
-        message.address_id: now + verdict.gap
-        for message, verdict in ready
-        if message.address_id is not None and verdict.gap
-    }
-    for address_id, until in gaps.items():
+    resting: dict[datetime, list[int]] = defaultdict(list)
+    for message, verdict in ready:
+        if message.address_id is not None and verdict.gap:
+            resting[now + verdict.gap].append(message.address_id)
+    for until, ids in resting.items():
         session.execute(
             update(Address)
-            .where(Address.id == address_id, or_(Address.gap_until.is_(None), Address.gap_until < until))
+            .where(Address.id.in_(ids), or_(Address.gap_until.is_(None), Address.gap_until < until))
             .values(gap_until=until)
             .execution_options(synchronize_session=False)
         )

@@ -41,7 +41,7 @@ def _rows_of_step(session: Session, message: Message) -> dict[str, Message]:
         select(Message)
         .where(Message.treatment_id == message.treatment_id, Message.step == message.step)
         .order_by(Message.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return {row.channel: row for row in rows}

@@ -80,7 +80,10 @@ def _rows(
 ) -> tuple[dict[int, Message], dict[tuple[int, int], Attempt]]:
     keys = [(outcome.message_id, outcome.attempt) for outcome in outcomes]
     messages = session.scalars(
-        select(Message).where(Message.id.in_({key[0] for key in keys})).order_by(Message.id).with_for_update()
+        select(Message)
+        .where(Message.id.in_({key[0] for key in keys}))
+        .order_by(Message.id)
+        .with_for_update(key_share=True)
     )
     by_id = {message.id: message for message in messages}
     attempts = session.scalars(select(Attempt).where(tuple_(Attempt.message_id, Attempt.number).in_(keys)))
@@ -92,6 +95,8 @@ class _Recorder:
         self.session, self.policy, self.now, self.worker = session, policy, now, worker
         self.events: list[dict[str, Any]] = []
         self.failed: list[Message] = []
+        stopped = session.scalars(select(Sender).where(Sender.stopped_at.is_not(None)))
+        self.stopped = {sender.id: sender for sender in stopped}
 
     def record(self, message: Message, attempt: Attempt, outcome: Outcome) -> None:
         attempt.finished_at = self.now
@@ -110,8 +115,8 @@ class _Recorder:
     def _accepted(self, message: Message, attempt: Attempt, accepted: Accepted, latest: bool) -> None:
         attempt.provider, attempt.provider_id = accepted.provider, accepted.provider_id
         attempt.outcome = str(accepted.status)
-        sender = self.session.get_one(Sender, message.sender_id)
-        if sender.stopped_at is not None:
+        sender = self.stopped.pop(message.sender_id, None)
+        if sender is not None:
             log.warning("sender %s works again", sender.id)
             sender.stopped_at, sender.stopped_reason, sender.probe_at, sender.probes = None, "", None, 0
         before = Status(message.status)
@@ -197,7 +202,7 @@ class _Recorder:
         sender = self.session.get_one(Sender, message.sender_id)
         if sender.stopped_at is None:
             log.error("sender %s stopped: %s", sender.id, reason)
-            sender.stopped_at = self.now
+            sender.stopped_at = RealTime()
         sender.stopped_reason = reason
         sender.probes += 1
         sender.probe_at = RealTime(self.policy.breaker_probe.total_seconds())

@@ -122,7 +122,7 @@ def _lock(session: Session, patient_ids: Collection[int]) -> None:
         # Rows that are being sent or settled are not ours to change, so not ours to wait for.
         Message.attempts == 0,
     )
-    session.execute(unsent.order_by(Message.id).with_for_update())
+    session.execute(unsent.order_by(Message.id).with_for_update(key_share=True))
 
 
 def place_in_time(message: Message) -> datetime | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, case, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, case, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.db import RealTime
@@ -43,6 +44,11 @@ class OpenSender:
     mark: float  # this host's monotonic clock
     is_probe: bool
     rate: float | None  # messages a second; None: no limit
+    due: Sequence[datetime | None] = ()  # the first of each priority
+
+    def has_due(self, priority: int, now: datetime) -> bool:
+        earliest = self.due[priority]
+        return earliest is not None and earliest <= now
 
     @property
     def free_from(self) -> datetime:
@@ -58,10 +64,31 @@ class OpenSender:
 
 
 def open_senders(session: Session, terms: Terms, now: datetime) -> dict[int, OpenSender]:
-    query = (
-        select(Sender, RealTime())
+    """Those with something due that may be sent now.
+
+    One with a rate is claimed for by one worker at a time, which reserves its turns; the others pass it by.
+    """
+    found: list[OpenSender] = []
+    for limited in (True, False):
+        channels = {channel for channel in terms.channels if (channel in terms.rates) is limited}
+        if channels:
+            query = _open(channels, terms, now)
+            if limited:
+                query = query.with_for_update(of=Sender, key_share=True, skip_locked=True)
+            rows = session.execute(query).all()
+            mark = time.monotonic()
+            found += [
+                OpenSender(row, at, mark, row.stopped_at is not None, _rate(row, terms), due)
+                for row, at, *due in rows
+            ]
+    return {sender.row.id: sender for sender in found}
+
+
+def _open(channels: Collection[str], terms: Terms, now: datetime) -> Select[*tuple[Any, ...]]:
+    return (
+        select(Sender, RealTime(), *(_earliest(priority, terms.kinds) for priority in Priority.ALL))
         .where(
-            *_usable(terms),
+            *_usable(channels),
             or_(Sender.stopped_at.is_(None), Sender.probe_at <= RealTime()),
             or_(Sender.next_free_at.is_(None), Sender.next_free_at <= RealTime(_AHEAD.total_seconds())),
             or_(*(_earliest(priority, terms.kinds) <= now for priority in Priority.ALL)),
@@ -69,18 +96,10 @@ def open_senders(session: Session, terms: Terms, now: datetime) -> dict[int, Ope
         .order_by(Sender.id)
         .execution_options(populate_existing=True)
     )
-    if terms.rates:
-        # Workers that reserve turns of one rate take theirs one after the other.
-        query = query.with_for_update(of=Sender)
-    rows = session.execute(query).all()
-    mark = time.monotonic()
-    return {
-        row.id: OpenSender(row, at, mark, row.stopped_at is not None, _rate(row, terms)) for row, at in rows
-    }
 
 
-def _usable(terms: Terms) -> list[ColumnElement[bool]]:
-    return [Sender.active.is_(True), Sender.channel.in_(terms.channels)]
+def _usable(channels: Collection[str]) -> list[ColumnElement[bool]]:
+    return [Sender.active.is_(True), Sender.channel.in_(channels)]
 
 
 def _earliest(priority: int, kinds: Collection[str] | None) -> ScalarSelect[datetime | None]:
@@ -109,7 +128,7 @@ def may_probe(session: Session, sender: Sender, terms: Terms) -> bool:
     """One real message tries a stopped sender out; until its outcome is known, nobody else does."""
     # Not waited for: whoever holds this sender is trying it out already.
     free = select(Sender.id).where(Sender.id == sender.id, Sender.probe_at <= RealTime())
-    if session.scalar(free.with_for_update(skip_locked=True)) is None:
+    if session.scalar(free.with_for_update(key_share=True, skip_locked=True)) is None:
         return False
     session.execute(
         update(Sender)
@@ -137,10 +156,9 @@ def reserve(sender: OpenSender) -> float:
 
 def next_due(session: Session, channels: Collection[str]) -> datetime | None:
     """When the next message of an open sender is due; in plan time."""
-    terms = Terms("", timedelta(0), frozenset(channels), {})
     is_open = or_(Sender.stopped_at.is_(None), Sender.probe_at <= RealTime())
     earliest = select(*(_earliest(priority, None) for priority in Priority.ALL)).select_from(Sender)
-    rows = session.execute(earliest.where(*_usable(terms), is_open))
+    rows = session.execute(earliest.where(*_usable(channels), is_open))
     return min((at for row in rows for at in row if at is not None), default=None)
 
 
@@ -157,7 +175,7 @@ def wait_for_work(
         Sender.next_free_at,
         case((Sender.stopped_at.is_not(None), Sender.probe_at)),
         *(_earliest(priority, terms.kinds) for priority in priorities),
-    ).where(*_usable(terms), or_(Sender.stopped_at.is_(None), Sender.probe_at.is_not(None)))
+    ).where(*_usable(terms.channels), or_(Sender.stopped_at.is_(None), Sender.probe_at.is_not(None)))
     for real, next_free, probe_at, *due in session.execute(query):
         earliest = min((at for at in due if at is not None), default=None)
         if earliest is not None:

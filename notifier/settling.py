@@ -85,7 +85,7 @@ def expire_leases(session: Session, *, now: datetime, lookup_after: timedelta, w
         select(Message.id, Message.attempts, Message.worker, Message.priority)
         .where(Message.status == literal_column("'sending'"), Message.lease_until < RealTime())
         .limit(1000)
-        .with_for_update(skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True)
     ).all()
     if not lost:
         return 0
@@ -134,7 +134,7 @@ def take_doubts(
         )
         .order_by(Message.lookup_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True)
     ).all()
     if not rows:
         return []
@@ -171,7 +171,7 @@ def _doubt(message: Message, attempt: Attempt, clinic: Clinic) -> Doubt:
 
 def settle(session: Session, answer: Answer, *, now: datetime, gap: timedelta, worker: str) -> None:
     outbound = answer.doubt.outbound
-    message = session.get_one(Message, outbound.message_id, with_for_update=True)
+    message = session.get_one(Message, outbound.message_id, with_for_update={"key_share": True})
     if message.status != Status.UNKNOWN or message.attempts != outbound.attempt:
         return  # a report or a late answer was quicker
     verdict = _verdict(session, message, answer, now)

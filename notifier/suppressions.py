@@ -60,7 +60,7 @@ def _cancel_waiting(
         )
         .order_by(Message.id)
         # A row that a worker is claiming at this moment has to be waited for: then it no longer waits.
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     ).all()
     events = []

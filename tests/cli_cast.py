@@ -9,6 +9,7 @@ import os
 import pty
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -131,13 +132,10 @@ class Home:
         ]
         self.config.write_text("\n".join(lines), "utf-8")
 
-    def run(self, *words: object, code: int = 0, given: str = "", **environ: str) -> Said:
+    def run(self, *words: object, code: int = 0, charset: str = "utf-8") -> Said:
         """In this process. Whatever happens, it is a sentence and not a traceback."""
-        result = CliRunner().invoke(
-            app,
-            [str(word) for word in words],
-            input=given,
-            env={"NOTIFIER_CONFIG": str(self.config)} | environ,
+        result = CliRunner(charset=charset).invoke(
+            app, [str(word) for word in words], env={"NOTIFIER_CONFIG": str(self.config)}
         )
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -146,9 +144,9 @@ class Home:
         assert said.code == code, f"{words} ended with {said.code}:\n{said.out}{said.err}"
         return said
 
-    def refused(self, *words: object, **environ: str) -> str:
+    def refused(self, *words: object) -> str:
         """The one sentence of a refusal; nothing stands on stdout, so that a program reads no half answer."""
-        said = self.run(*words, code=1, **environ)
+        said = self.run(*words, code=1)
         assert said.out == ""
         (line,) = said.err.splitlines()
         return line
@@ -160,17 +158,42 @@ class Home:
         rows: list[dict[str, Any]] = self.run("messages", "--json", *words).json
         return rows
 
-    def start(self, *words: object, **environ: str) -> subprocess.Popen[str]:
-        """As a program of its own."""
-        return subprocess.Popen(
+
+class Program:
+    """A command that runs beside the test, until it is told to stop."""
+
+    def __init__(self, home: Home, *words: object, **environ: str) -> None:
+        self._running = subprocess.Popen(
             [sys.executable, "-m", "notifier", *map(str, words)],
-            env=os.environ | {"NOTIFIER_CONFIG": str(self.config)} | environ,
+            env=os.environ | {"NOTIFIER_CONFIG": str(home.config)} | environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            cwd=self.folder,
+            cwd=home.folder,
         )
+        self._heard = ""
+
+    def says(self, words: str) -> None:
+        """Wait until it has said this in its log."""
+        assert self._running.stderr is not None
+        while words not in self._heard:
+            line = self._running.stderr.readline()
+            assert line, f"it ended before it said {words!r}: {self._heard}"
+            self._heard += line
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> Said:
+        self._running.send_signal(how)
+        return self.ends()
+
+    def ends(self) -> Said:
+        out, err = self._running.communicate(timeout=60)
+        return Said(self._running.returncode, out, self._heard + err)
+
+    def stops_listening(self) -> None:
+        """As `| head` does after its first lines."""
+        assert self._running.stdout is not None
+        self._running.stdout.close()
 
 
 class Person:
@@ -186,7 +209,7 @@ class Person:
             stdout=theirs,
             stderr=theirs,
             cwd=home.folder,
-            # A session of its own, whose terminal this is: so Ctrl-C reaches it, and passwords are asked here.
+            # A session of its own, whose terminal this is: Ctrl-C reaches it, and passwords are asked here.
             preexec_fn=lambda: _take_terminal(theirs),
             start_new_session=True,
         )
@@ -195,6 +218,8 @@ class Person:
     def answers(self, *answers: tuple[str, str]) -> None:
         for question, answer in answers:
             self._read_until(question)
+            # Asked for a password, a terminal forgets what was typed before the end of the question.
+            self._read_until(": ")
             os.write(self._mine, f"{answer}\n".encode())
 
     def presses_ctrl_c(self, when: str) -> None:

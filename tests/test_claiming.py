@@ -5,26 +5,26 @@ from __future__ import annotations
 import random
 import re
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select, update
+from sqlalchemy import Engine, event, select, text, update
+from sqlalchemy.orm import Session
 
-from notifier import claiming, clinics, db, senders
+from notifier import claiming, clinics, db, suppressions
 from notifier.channels.outbox import Outbox
 from notifier.claiming import Claimed
 from notifier.envelope import Accepted, OutboundMessage
-from notifier.errors import ChannelError
-from notifier.models import Attempt, Clinic, Message, Sender
-from notifier.rules.delivery import ErrorClass, Kind, Priority, Status
+from notifier.models import Attempt, Clinic, Message
+from notifier.rules.delivery import Kind, Status
 from tests import cast
 from tests.cast import on_postgresql, on_sqlite
-from tests.worker_cast import Answering, Gate, Shift, is_honest, running, until
+from tests.worker_cast import Answering, Gate, Shift, in_parallel, is_honest, running, sender_of, until
 
 HOUR = timedelta(hours=1)
 
@@ -94,23 +94,6 @@ def claim_all(shift: Shift, worker: str, found: list[Claimed], start: threading.
         empty = 0 if claim.messages or claim.settled else empty + 1
 
 
-def in_parallel(count: int, work: Callable[[int, threading.Barrier], None]) -> None:
-    start, failures = threading.Barrier(count), []
-
-    def run(number: int) -> None:
-        try:
-            work(number, start)
-        except Exception as failure:
-            failures.append(failure)
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert failures == []
-
-
 def test_claimers_side_by_side_never_get_the_same_row(shift: Shift) -> None:
     ids = {shift.write(to=f"+1212555{number:04}") for number in range(60)}
     found: list[list[Claimed]] = [[], [], [], []]
@@ -166,51 +149,43 @@ def test_what_another_worker_is_just_claiming_counts_though_it_is_not_committed(
         assert (claim.messages, claim.settled) == ([], 1)
 
 
-# Rate
+@contextmanager
+def impatient(shift: Shift) -> Iterator[Session]:
+    """A transaction that would rather fail than wait for a lock."""
+    with db.transaction(shift.engine) as session:
+        session.execute(text("SET LOCAL lock_timeout = '200ms'"))
+        yield session
 
 
-def test_two_workers_together_keep_the_senders_rate(shift: Shift) -> None:
-    rate, count = 25.0, 26
-    for number in range(count):
-        shift.write(to=f"+1212555{number:04}")
-    times: list[float] = []
-
-    def note(outbound: OutboundMessage) -> Accepted:
-        times.append(time.monotonic())
-        return taken(outbound)
-
-    def work(number: int, start: threading.Barrier) -> None:
-        start.wait()
-        shift.drain(channels={"sms": Answering(note)}, mode="live", sms={"max_per_second": rate})
-
-    in_parallel(2, work)
-    assert len(times) == count
-    # 26 messages at 25 a second are one second's worth; a slow machine may only make it longer.
-    assert max(times) - min(times) >= 0.9 * (count - 1) / rate
-    times.sort()
-    for first, last in zip(times, times[6:], strict=False):
-        assert last - first >= 0.6 * 6 / rate
+@on_postgresql
+def test_while_a_claim_is_being_made_the_desk_logs_and_patients_opt_out(shift: Shift) -> None:
+    """Their rows only point to the sender and the address that are locked."""
+    shift.log(cast.MIA)
+    shift.clock.jump(cast.at("2026-02-03 17:30"))
+    rates = {"sms": 100.0, "email": 100.0}
+    with db.transaction(shift.engine) as session:
+        assert claiming.claim_due(session, shift.terms(rates=rates), now=shift.clock.now(), limit=1).messages
+        with impatient(shift) as desk:
+            cast.log(desk, desk.merge(shift.clinic, load=False), cast.LEO)
+        with impatient(shift) as inbox:
+            sender = sender_of(inbox, shift.clinic)
+            suppressions.suppress(
+                inbox, sender, "+12125550199", reason="STOP", now=shift.clock.now(), actor="inbox"
+            )
 
 
-def test_the_outbox_burdens_no_carrier_and_has_no_rate(shift: Shift) -> None:
-    with shift.change() as session:
-        session.execute(update(Sender).values(max_per_second=0.01))
-    for number in range(5):
-        shift.write(to=f"+1212555{number:04}")
-    assert len(shift.drain()) == 5
-
-
-def test_a_slow_sender_is_waited_for_and_not_asked_all_the_time(shift: Shift) -> None:
-    """One message in ten seconds: after the first, the next look is worth it nine seconds later."""
+@on_postgresql
+def test_a_sender_that_another_worker_is_claiming_for_is_passed_by(shift: Shift) -> None:
     for number in range(2):
         shift.write(to=f"+1212555{number:04}")
-    given: dict[str, Any] = {"mode": "live", "sms": {"max_per_second": 0.1}}
-    sms = Answering(taken)
-    shift.drain(channels={"sms": sms}, **given)
-    assert len(sms.calls) == 1
-    wait = shift.dispatcher({"sms": sms}, **given).next_wait()
-    assert wait is not None
-    assert timedelta(seconds=7) < wait <= timedelta(seconds=9)
+    mail = shift.write(channel="email", to="ana@example.com")
+    now, rates = shift.clock.now(), {"sms": 1.0}
+    with db.transaction(shift.engine) as first:
+        by_sms = shift.terms("w1", rates=rates, channels=frozenset({"sms"}))
+        assert claiming.claim_due(first, by_sms, now=now, limit=1).messages
+        with impatient(shift) as second:
+            claim = claiming.claim_due(second, shift.terms("w2", rates=rates), now=now, limit=5)
+    assert [claimed.outbound.message_id for claimed in claim.messages] == [mail]
 
 
 # Order
@@ -281,93 +256,6 @@ def test_a_clinic_with_a_long_queue_does_not_keep_another_ones_message_waiting(s
     assert order.index(theirs) < 15
 
 
-# The breaker
-
-
-def refuse(outbound: OutboundMessage) -> Accepted:
-    raise ChannelError(ErrorClass.CONFIGURATION, "Twilio refused our sign-in.", code="20003")
-
-
-def stopped(shift: Shift) -> list[int]:
-    """Three due messages, one of which has just stopped the sender."""
-    ids = [shift.write(to=f"+1212555{number:04}") for number in range(3)]
-    shift.drain(channels={"sms": Answering(refuse)}, threads=1)
-    return ids
-
-
-def may_be_tried(shift: Shift) -> None:
-    """The breaker has been open for long enough."""
-    with shift.change() as session:
-        session.execute(update(Sender).where(Sender.stopped_at.is_not(None)).values(probe_at=cast.OPENED))
-
-
-def test_a_stopped_sender_leaves_its_rows_scheduled_and_says_why(shift: Shift) -> None:
-    ids = stopped(shift)
-    sender = shift.sender()
-    assert sender.stopped_at is not None
-    assert sender.stopped_reason == "Twilio refused our sign-in."
-    assert [shift.message(i).status for i in ids] == ["scheduled"] * 3
-    assert [shift.message(i).attempts for i in ids] == [1, 0, 0]
-    assert shift.message(ids[0]).reason == "Waits until the sender works again: Twilio refused our sign-in."
-    assert shift.drain() == []
-
-
-def test_one_stopped_sender_stops_no_other(shift: Shift) -> None:
-    stopped(shift)
-    mail = shift.write(channel="email", to="alice@example.com")
-    assert [entry["message_id"] for entry in shift.drain()] == [mail]
-
-
-def test_one_message_tries_a_stopped_sender_out_and_success_starts_it_again(shift: Shift) -> None:
-    stopped(shift)
-    may_be_tried(shift)
-    gate = Gate(shift.outbox)
-    dispatcher = shift.dispatcher({"sms": gate})
-    with running(dispatcher):
-        until(lambda: gate.calls)
-        dispatcher.nudge()
-        threading.Event().wait(0.15)
-        assert len(gate.calls) == 1, "one is a try, more are a risk"
-        assert shift.sender().stopped_at is not None
-        gate.open.set()
-    assert len(gate.calls) == 3
-    sender = shift.sender()
-    assert (sender.stopped_at, sender.stopped_reason, sender.probe_at, sender.probes) == (None, "", None, 0)
-    assert {row.status for row in shift.all()} == {"sent"}
-
-
-def test_a_try_that_fails_keeps_it_stopped_until_the_next(shift: Shift) -> None:
-    stopped(shift)
-    may_be_tried(shift)
-    sms = Answering(refuse)
-    shift.drain(channels={"sms": sms}, breaker_probe=HOUR)
-    assert len(sms.calls) == 1
-    assert shift.sender().probes == 2
-    wait = shift.dispatcher().next_wait()
-    assert wait is not None
-    assert timedelta(minutes=59) < wait <= HOUR
-
-
-def test_a_message_that_is_not_sent_after_all_is_no_try(shift: Shift) -> None:
-    """The oldest row is stale: it is skipped, and the next one tries the sender out at once."""
-    now = shift.clock.now()
-    stale = shift.write(Kind.ANSWER, due=now - HOUR, useful_until=now - timedelta(minutes=1))
-    with shift.change() as session:
-        session.execute(update(Sender).values(stopped_at=now, stopped_reason="x", probe_at=cast.OPENED))
-    good = shift.write(to="+12125550178")
-    assert [entry["message_id"] for entry in shift.drain()] == [good]
-    assert shift.message(stale).status == "skipped"
-    assert shift.sender().stopped_at is None
-
-
-def test_a_sender_out_of_use_sends_nothing(shift: Shift) -> None:
-    message_id = shift.write()
-    with shift.change() as session:
-        session.execute(update(Sender).values(active=False))
-    assert shift.drain() == []
-    assert shift.message(message_id).status == "scheduled"
-
-
 # Cost
 
 
@@ -413,22 +301,6 @@ def test_the_index_of_the_queue_serves_a_claim_and_the_look_for_work(shift: Shif
         for statement, parameters in statements:
             plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
             assert "ix_messages_queue" in " ".join(str(row[0]) for row in plan)
-
-
-def test_a_claim_after_which_nothing_is_due_says_when_the_next_is(shift: Shift) -> None:
-    shift.log()
-    shift.drain("2026-02-03 17:30")
-    with shift.look() as session:
-        due = senders.next_due(session, {"sms", "email"})
-        wait = senders.wait_for_work(session, shift.terms(), now=shift.clock.now())
-    assert cast.wall(due) == "2026-02-04 13:30"
-    assert wait == timedelta(hours=20)
-    with shift.look() as session:
-        assert senders.next_due(session, {"email"}) is None
-        urgent = senders.wait_for_work(
-            session, shift.terms(), now=shift.clock.now(), priorities=(Priority.ALERT,)
-        )
-    assert urgent is None
 
 
 def test_only_the_kinds_asked_for_are_sent(shift: Shift) -> None:

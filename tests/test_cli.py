@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from notifier.cli_context import App, change, command, open_app
 from notifier.errors import NeedsConfirmation
-from tests.cli_cast import CLINIC, Home, Person, ago, open_home
+from tests.cli_cast import CLINIC, Home, Program, ago, open_home
 
 
 @pytest.fixture
@@ -248,38 +245,33 @@ def test_a_program_that_asked_for_json_gets_none_with_a_refusal(home: Home) -> N
         assert home.refused(*words, "--json")
 
 
-def _as_program(home: Home, *words: str, **environ: str) -> subprocess.CompletedProcess[bytes]:
-    environment = os.environ | {"NOTIFIER_CONFIG": str(home.config)} | environ
-    return subprocess.run(
-        [sys.executable, "-m", "notifier", *words], env=environment, capture_output=True, check=False
-    )
-
-
 def test_a_poor_terminal_shows_plain_letters_instead_of_failing(home: Home) -> None:
     home.log("José", "--last-name", "Núñez", "--phone", "2125550101", "--consent-sms")
-    run = _as_program(home, "messages", PYTHONIOENCODING="ascii", LC_ALL="C")
-    assert (run.returncode, run.stderr) == (0, b"")
-    assert b"Jose Nunez" in run.stdout
-    assert b"+1***0101" in run.stdout
+    listed = home.run("messages", charset="ascii").out
+    assert "Jose Nunez" in listed
+    assert "+1***0101" in listed
+    home.run("treatment", "void", 1)
+    assert "scheduled -> cancelled" in home.run("messages", "--why", 1, charset="ascii").out
 
 
 def test_whoever_reads_only_the_first_line_sees_no_trouble(home: Home) -> None:
     home.log("Ana", "--phone", "2125550101", "--consent-sms")
-    program = home.start("messages", "--json")
-    assert program.stdout is not None
-    assert program.stderr is not None
-    program.stdout.close()
-    assert program.stderr.read() == ""
-    program.stderr.close()
-    program.wait()
+    program = Program(home, "messages", "--json")
+    program.stops_listening()
+    assert program.ends().err == ""
 
 
-def test_on_a_terminal_names_do_not_steer_it(home: Home) -> None:
+def test_names_do_not_steer_the_terminal(home: Home) -> None:
     home.log("[bold]Eve\x1b[2J", "--phone", "2125550101", "--consent-sms")
-    code, seen = Person(home, "messages", "--why", 1).leaves()
-    assert code == 0
-    assert "[bold]Eve" in seen
-    assert "\x1b[2J" not in seen
+    for words in (
+        ["messages"],
+        ["messages", "--why", 1],
+        ["patient", "find", "0101"],
+        ["treatment", "show", 1],
+    ):
+        seen = home.run(*words).out
+        assert "[bold]Eve" in seen
+        assert "\x1b" not in seen
 
 
 def test_bringing_up_a_database_that_is_up_to_date_says_so(home: Home) -> None:

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine
 
 from notifier.rules.zones import to_local, zone
-from tests.cli_cast import Home, ago, open_home, write_plan
+from tests import cast
+from tests.cli_cast import Home, Program, ago, open_home, write_plan
 
 NEW_YORK = zone("America/New_York")
 ANA = ("--phone", "(212) 555-0101", "--consent-sms")
@@ -77,14 +78,16 @@ def test_a_treatment_logged_twice_is_one_and_the_yes_of_the_second_time_counts(h
     assert steps(home.messages())["first-words", "sms"] == "scheduled"
 
 
+@cast.on_postgresql
 def test_two_desks_that_log_the_same_treatment_at_once_add_one(empty_engine: Engine, tmp_path: Path) -> None:
     home = Home(tmp_path, database={"url": empty_engine.url.render_as_string(hide_password=False)})
     home.run("init")
     home.run("plan", "import", write_plan(tmp_path))
     words = ("log", "--plan", "any-hour", "--first-name", "Ana", *ANA, "--external-id", "T-1", "--json")
-    desks = [home.start(*words) for _ in range(2)]
-    answers = [desk.communicate(timeout=60) for desk in desks]
-    assert [desk.returncode for desk in desks] == [0, 0], answers
+    desks = [Program(home, *words) for _ in range(2)]
+    answers = [desk.ends() for desk in desks]
+    assert [answer.code for answer in answers] == [0, 0], answers
+    assert sorted(answer.json["is_new"] for answer in answers) == [False, True]
     assert len({row["id"] for row in home.messages()}) == len(home.messages()) == 4
 
 

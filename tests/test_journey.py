@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from tests import cast
 from tests.cli_cast import Home, ago, write_plan
 from tests.servers.certificates import Certificates
 from tests.servers.smtp_server import ReceivedMail, SmtpServer
@@ -141,6 +142,7 @@ def test_nothing_goes_out_twice(world: World) -> None:
     assert (world.texts, len(world.mail.mails)) == (texts, mails)
 
 
+@cast.on_sqlite
 def test_what_changes_after_the_first_messages_binds_the_later_ones(world: World) -> None:
     world.work()
     sent = len(world.twilio.forms)
@@ -159,6 +161,7 @@ def test_what_changes_after_the_first_messages_binds_the_later_ones(world: World
     assert len(world.twilio.forms) == sent
 
 
+@cast.on_sqlite
 def test_a_message_can_be_traced_to_the_words_that_left(world: World) -> None:
     world.work()
     message = world.messages("T-1")["first-words", "sms"]
@@ -170,6 +173,7 @@ def test_a_message_can_be_traced_to_the_words_that_left(world: World) -> None:
     assert "Times in America/New_York:" in told
 
 
+@cast.on_sqlite
 def test_live_refuses_to_send_while_something_is_not_ready_and_names_it(world: World) -> None:
     careless = world.home.config.read_text("utf-8")
     world.home.config.write_text(careless.replace('unready = "warn"', 'unready = "refuse"'), "utf-8")

@@ -250,3 +250,20 @@ def until(what: Callable[[], Any], *, seconds: float = 20.0) -> Any:
         assert time.monotonic() < end, f"it did not happen within {seconds} s"
         pause.wait(0.005)
     return found
+
+
+def in_parallel(count: int, work: Callable[[int, threading.Barrier], None]) -> None:
+    start, failures = threading.Barrier(count), []
+
+    def run(number: int) -> None:
+        try:
+            work(number, start)
+        except Exception as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
