@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 
-.PHONY: demo test lint format lock clean
+.PHONY: demo test lint format bench lock clean
 
 demo: $(STAMP)
 	$(BIN)/notifier demo
@@ -20,6 +20,10 @@ lint: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.import_rows
+	$(BIN)/python -m benchmarks.drain
 
 # Pinned with hashes; the project itself goes in without fetching anything more.
 $(STAMP): requirements-dev.txt pyproject.toml

@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import case, update
 
 from benchmarks.import_rows import NOW, write_rows
 from notifier import db
@@ -31,11 +31,14 @@ def drain(url: str, folder: Path, count: int) -> float:
     initialise(engine, Answers("Bench", "212-555-0100", "America/New_York"), now=NOW, actor="bench")
     import_file(engine, None, path, now=NOW, actor="bench")
     with db.transaction(engine) as session:
-        # All due in one moment, as after an outage; what is not due by then waits for another day.
+        # The first-day messages, one for each patient, all due in one moment; the others are out of the way.
         session.execute(
             update(Message)
-            .where(Message.status == "scheduled", Message.due_at <= LATER)
-            .values(due_at=LATER - timedelta(hours=1), useful_until=None)
+            .where(Message.status == "scheduled")
+            .values(
+                due_at=case((Message.safety, LATER - timedelta(hours=1)), else_=LATER + timedelta(days=1)),
+                useful_until=None,
+            )
         )
     outbox = Outbox(folder / f"outbox-{engine.dialect.name}.jsonl")
     channels = {"sms": outbox, "email": outbox}
@@ -55,7 +58,9 @@ def main() -> None:
     server = PostgresServer(durable=True)
     try:
         with tempfile.TemporaryDirectory() as folder:
-            print(f"SQLite: {drain(f'sqlite:///{folder}/bench.db', Path(folder), count):.0f} messages a second")
+            print(
+                f"SQLite: {drain(f'sqlite:///{folder}/bench.db', Path(folder), count):.0f} messages a second"
+            )
             server.run("CREATE DATABASE bench")
             url = str(server.url("bench"))
             print(f"PostgreSQL: {drain(url, Path(folder), count):.0f} messages a second")

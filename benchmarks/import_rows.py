@@ -14,6 +14,10 @@ from notifier.importing import import_file
 from notifier.initialising import Answers, initialise
 
 NOW = datetime(2026, 3, 3, 22, tzinfo=UTC)
+COLUMNS = (
+    *("external_id", "record_number", "first_name", "last_name", "phone", "email", "language"),
+    *("plan", "practitioner", "ended_at", "consent_sms", "consent_email"),
+)
 PLANS = ("dry-needling", "sports-massage", "cupping", "shockwave")
 
 
@@ -21,10 +25,7 @@ def write_rows(path: Path, count: int) -> None:
     """A patient each, over the last day, half of them with e-mail too."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            "external_id record_number first_name last_name phone email language plan practitioner ended_at "
-            "consent_sms consent_email".split()
-        )
+        writer.writerow(COLUMNS)
         for number in range(count):
             writer.writerow(
                 [
