@@ -158,7 +158,7 @@ def _withdraw(session: Session, now: datetime) -> None:
     replan(session, [patient], now=now, actor=_DESK)
 
 
-_VOIDED, _WITHDREW = "NP-2140", "1003"
+_VOIDED, _WITHDREW = "NP-2140", "1031"
 _AT_THE_DESK = (
     DeskMoment(timedelta(minutes=10), f"treatment {_VOIDED} was logged by mistake and is voided", _void),
     DeskMoment(

@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from sqlalchemy import Engine
 
-from notifier import claiming, outcomes, senders, settling
+from notifier import claiming, expiring, outcomes, senders, settling
 from notifier.channels import Channel
 from notifier.claiming import Claim, Claimed
 from notifier.clock import Clock
@@ -113,8 +113,19 @@ class Dispatcher:
                 self._collect()
             elif self._in_flight or self._doubts.busy:
                 self._collect(self._patience())
-            else:
+            elif not self._expire():
                 return attempts
+
+    def _expire(self) -> bool:
+        """Let go of what a stopped sender can no longer send in time. Whether there was any."""
+        if self._stopping.is_set() or self._terms.kinds is not None:
+            return False
+        now, channels = self._clock.now(), self._terms.channels
+        with reading(self._engine) as session:
+            if not expiring.is_due(session, channels, now=now):
+                return False
+        with transaction(self._engine) as session:
+            return expiring.expire(session, channels, now=now, actor=self._terms.worker) > 0
 
     def next_wait(self) -> timedelta | None:
         """How long until there is something to do; zero: now. None: nothing is planned."""

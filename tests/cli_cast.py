@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import termios
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from typer.testing import CliRunner
 
 from notifier.cli import app
 
+PATIENCE = 30.0  # seconds, for what takes one at most
 CLINIC = {"name": "Riverside Physio", "phone": "(212) 555-0100", "timezone": "America/New_York"}
 
 # Open at any hour and without gaps, so that what these tests see does not hang on when they run.
@@ -177,17 +179,20 @@ class Program:
     def says(self, words: str) -> None:
         """Wait until it has said this in its log."""
         assert self._running.stderr is not None
+        late = threading.Timer(PATIENCE, self._running.kill)
+        late.start()
         while words not in self._heard:
             line = self._running.stderr.readline()
-            assert line, f"it ended before it said {words!r}: {self._heard}"
+            assert line, f"it ended, or took too long, before it said {words!r}: {self._heard}"
             self._heard += line
+        late.cancel()
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> Said:
         self._running.send_signal(how)
         return self.ends()
 
     def ends(self) -> Said:
-        out, err = self._running.communicate(timeout=60)
+        out, err = self._running.communicate(timeout=PATIENCE)
         return Said(self._running.returncode, out, self._heard + err)
 
     def stops_listening(self) -> None:
@@ -231,7 +236,7 @@ class Person:
         while chunk := self._read():
             self._seen += chunk
         os.close(self._mine)
-        return self._program.wait(timeout=60), self._seen.replace("\r\n", "\n")
+        return self._program.wait(timeout=PATIENCE), self._seen.replace("\r\n", "\n")
 
     def _read_until(self, words: str) -> None:
         while words not in self._seen:
@@ -241,7 +246,7 @@ class Person:
         self._seen = self._seen.partition(words)[2]
 
     def _read(self) -> str:
-        ready, _, _ = select.select([self._mine], [], [], 60)
+        ready, _, _ = select.select([self._mine], [], [], PATIENCE)
         assert ready, f"nothing more came after: {self._seen}"
         try:
             return os.read(self._mine, 65536).decode(errors="replace")

@@ -89,7 +89,10 @@ def test_what_happens_at_the_desk_stops_what_was_planned(played: Played) -> None
     voided = [row for row in played.messages if row["external_id"] == "NP-2140"]
     assert {row["status"] for row in voided} <= {"cancelled", "skipped"}
     assert any(row["reason"].startswith("The treatment was voided.") for row in voided)
-    assert any(row["reason"].startswith("Consent to SMS was withdrawn") for row in played.messages)
+    assert "At the desk: patient 1031 calls: no more texts; consent is withdrawn." in played.said.out
+    withdrew = [row for row in played.messages if row["external_id"] == "NP-2133"]
+    assert {row["status"] for row in withdrew} == {"sent", "skipped"}
+    assert any(row["reason"].startswith("Consent to SMS was withdrawn") for row in withdrew)
 
 
 def test_its_closing_words_are_commands_that_work(played: Played, tmp_path: Path) -> None:
