@@ -77,11 +77,21 @@ def _chunks(ids: list[int], size: int) -> Iterable[list[int]]:
 
 
 def leading(listed: Iterable[Listed]) -> list[Message]:
-    """Without the rows of a step that did not come about while another row of the same step did or will."""
+    """Each step once: without rows that did not come about while another row of the step did or will, and
+    without a second one that says the same.
+    """
     rows = [item.message for item in listed]
     stopped = (Status.SKIPPED, Status.CANCELLED)
-    alive = {(row.treatment_id, row.step) for row in rows if row.status not in stopped}
-    return [row for row in rows if row.status not in stopped or (row.treatment_id, row.step) not in alive]
+    told = {(row.treatment_id, row.step): "" for row in rows if row.status not in stopped}
+    shown = []
+    for row in rows:
+        place = (row.treatment_id, row.step)
+        if row.status in stopped and told.get(place) in ("", row.reason):
+            continue
+        if row.status in stopped:
+            told[place] = row.reason
+        shown.append(row)
+    return shown
 
 
 def names(session: Session, listed: Iterable[Listed]) -> dict[int | None, str]:

@@ -108,6 +108,8 @@ class Worker:
         self.wake()
         self._thread.join()
         self._pulse.stop()
+        # A job that rings while the scheduler shuts down would end its thread with a traceback.
+        self._scheduler.remove_all_jobs()
         self._scheduler.shutdown(wait=False)
         self._dispatcher.close()
 

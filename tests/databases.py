@@ -97,6 +97,7 @@ class PostgresDatabases:
             f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), max(id)) FROM {name}"
             for name in filled
         )
+        engine.dispose()
         return engine
 
     @contextmanager

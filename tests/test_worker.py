@@ -58,7 +58,7 @@ def quiet(shift: Shift) -> None:
     event.listen(shift.engine, "before_cursor_execute", note)
     try:
         seen.append(time.monotonic())
-        until(lambda: time.monotonic() - seen[-1] > 0.3)
+        until(lambda: time.monotonic() - seen[-1] > 0.2)
     finally:
         event.remove(shift.engine, "before_cursor_execute", note)
 
@@ -87,7 +87,7 @@ def test_it_hears_at_once_what_another_program_commits(shift: Shift, second_engi
 
 def test_it_hears_more_than_once(shift: Shift, second_engine: Engine) -> None:
     with at_work(shift):
-        for number in range(3):
+        for number in range(2):
             quiet(shift)
             message_id = from_elsewhere(second_engine, shift, to=f"+1212555{number:04}")
             until(partial(is_sent, shift, message_id), seconds=5)

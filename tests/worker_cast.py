@@ -242,13 +242,13 @@ def running(dispatcher: Dispatcher) -> Iterator[threading.Thread]:
         dispatcher.close()
 
 
-def until(what: Callable[[], Any], *, seconds: float = 20.0) -> Any:
+def until(what: Callable[[], Any], *, seconds: float = 20.0, pause: float = 0.01) -> Any:
     """Waits until something is so, and returns it."""
     end = time.monotonic() + seconds
-    pause = threading.Event()
+    waiting = threading.Event()
     while not (found := what()):
         assert time.monotonic() < end, f"it did not happen within {seconds} s"
-        pause.wait(0.005)
+        waiting.wait(pause)
     return found
 
 
