@@ -110,7 +110,12 @@ class _PatientPlan:
         for place, outcome in placed.items():
             treatment, step, ways = channels[place]
             result += [self._row(treatment, step, channel, outcome) for channel in ways]
-        return result
+        return sorted(result, key=self._in_order_of_the_plan)
+
+    def _in_order_of_the_plan(self, row: Desired) -> tuple[datetime, int, int]:
+        """So that new rows are numbered as people read them."""
+        steps = self.world.plan(row.treatment).steps
+        return row.treatment.ended_at, row.treatment.id, steps.index(row.step)
 
     def _blocked(self, treatment: Treatment, step: Step, ways: list[str]) -> list[Desired]:
         """Where a step goes by each channel, the rows of those that are not possible any more."""
