@@ -250,8 +250,9 @@ def test_a_poor_terminal_shows_plain_letters_instead_of_failing(home: Home) -> N
     listed = home.run("messages", charset="ascii").out
     assert "Jose Nunez" in listed
     assert "+1***0101" in listed
+    waiting = home.messages("--status", "scheduled")[0]["id"]
     home.run("treatment", "void", 1)
-    assert "scheduled -> cancelled" in home.run("messages", "--why", 1, charset="ascii").out
+    assert "scheduled -> cancelled" in home.run("messages", "--why", waiting, charset="ascii").out
 
 
 def test_whoever_reads_only_the_first_line_sees_no_trouble(home: Home) -> None:

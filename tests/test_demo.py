@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -14,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from notifier.channels.outbox import Outbox
 from notifier.demo import play
 from notifier.errors import InputError
 from tests.cli_cast import Home, Said
@@ -41,7 +41,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     )
     home = Home(tmp_path_factory.mktemp("looking on"))
     messages = home.messages("--config", folder / "config.toml")
-    outbox = [json.loads(line) for line in (folder / "outbox.jsonl").read_text("utf-8").splitlines()]
+    outbox = Outbox(folder / "outbox.jsonl").entries()
     return Played(Said(run.returncode, run.stdout, run.stderr), folder, messages, outbox)
 
 

@@ -12,6 +12,7 @@ from notifier import clinics, db, plans, staff
 from notifier.errors import ConfigError, ConflictError, InputError, SchemaMismatch
 from notifier.initialising import Answers, Contact, Initialised, existing, initialise, is_missing
 from notifier.models import Clinic, PlanVersion, Sender, Staff
+from tests import cast
 from tests.cast import OPENED
 
 SOL = Answers(
@@ -63,6 +64,7 @@ def test_setting_up_again_changes_nothing_whatever_is_answered(empty_engine: Eng
     assert counts(empty_engine) == before
 
 
+@cast.on_sqlite
 def test_a_further_clinic_has_to_be_meant(empty_engine: Engine) -> None:
     set_up(empty_engine)
     luna = replace(SOL, name="Clínica Luna", admin_email="luna@example.com")
@@ -74,6 +76,7 @@ def test_a_further_clinic_has_to_be_meant(empty_engine: Engine) -> None:
         set_up(empty_engine, replace(SOL, name=""))
 
 
+@cast.on_sqlite
 @pytest.mark.parametrize(
     ("changed", "error"),
     [
