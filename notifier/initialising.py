@@ -95,7 +95,7 @@ def initialise(
 
 
 def _make_private(engine: Engine) -> None:
-    """A new SQLite file holds patients' data: only its owner may read it. What cannot be made, SQLite says."""
+    """A new SQLite file holds patients' data: only its owner may read it."""
     if is_missing(engine):
         with suppress(OSError):
             os.close(os.open(engine.url.database or "", os.O_WRONLY | os.O_CREAT, 0o600))

@@ -23,6 +23,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from notifier.cli import app
@@ -136,12 +137,12 @@ class Home:
 
     def run(self, *words: object, code: int = 0, charset: str = "utf-8") -> Said:
         """In this process. Whatever happens, it is a sentence and not a traceback."""
-        result = CliRunner(charset=charset).invoke(
-            app, [str(word) for word in words], env={"NOTIFIER_CONFIG": str(self.config)}
-        )
-        if result.exception is not None and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        said = Said(result.exit_code, result.stdout, result.stderr)
+        runner = CliRunner(charset=charset)
+        with runner.isolation(env={"NOTIFIER_CONFIG": str(self.config)}) as (out, err, _):
+            ended = _end_of([str(word) for word in words])
+            sys.stdout.flush()
+            sys.stderr.flush()
+            said = Said(ended, out.getvalue().decode(charset), err.getvalue().decode(charset))
         assert "Traceback" not in said.out + said.err
         assert said.code == code, f"{words} ended with {said.code}:\n{said.out}{said.err}"
         return said
@@ -159,6 +160,20 @@ class Home:
     def messages(self, *words: object) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.run("messages", "--json", *words).json
         return rows
+
+
+@cache
+def _commands() -> Any:
+    """Made once; a program of its own makes them at every start."""
+    return get_command(app)
+
+
+def _end_of(words: list[str]) -> int:
+    try:
+        _commands().main(args=words, prog_name="notifier")
+    except SystemExit as left:
+        return int(left.code or 0)
+    raise AssertionError("a command always leaves with an exit code")
 
 
 class Program:
