@@ -113,7 +113,7 @@ def change_patient(
     as_json: JsonOption = False,
 ) -> None:
     """Change how a patient is written to; what was not sent yet follows."""
-    said = {
+    said: dict[str, Any] = {
         "phone": phone,
         "email": email,
         "language": language,

@@ -241,7 +241,7 @@ def test_an_alert_finds_a_thread_while_all_others_hang_and_does_not_wait_for_the
         until(lambda: len(hanging.calls) == 2)
         alert = shift.write(Kind.ALERT, to="+12125550152")
         dispatcher.nudge()
-        until(lambda: shift.message(alert).status == "sent")
+        until(lambda: shift.message(alert).status == "sent", seconds=8)
         assert [shift.message(message_id).status for message_id in stuck].count("sending") == 2
         hanging.open.set()
     assert [shift.message(message_id).status for message_id in stuck] == ["sent"] * 3
@@ -255,7 +255,7 @@ def test_a_call_that_hangs_keeps_no_free_thread_from_what_becomes_due(shift: Shi
         until(lambda: hanging.calls)
         later = shift.write(to="+12125550152")
         dispatcher.nudge()
-        until(lambda: shift.message(later).status == "sent")
+        until(lambda: shift.message(later).status == "sent", seconds=8)
         hanging.open.set()
 
 

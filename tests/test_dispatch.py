@@ -204,6 +204,17 @@ def test_a_step_for_first_treatments_is_not_sent_when_it_was_received_meanwhile(
     assert (status, "first" in reason) == ("skipped", True)
 
 
+def test_a_step_by_each_channel_is_not_its_own_obstacle(shift: Shift) -> None:
+    """For first treatments only, a day from any other message: the e-mail goes beside the SMS all the same."""
+    content = read_content(find_folder("dry-needling"))
+    content["plan"]["steps"][1] |= {"deliver": "each", "channels": ["sms", "email"]}
+    with shift.change() as session:
+        clinic = session.merge(shift.clinic, load=False)
+        plans.save(session, clinic, content, now=cast.OPENED, actor=cast.DESK)
+    shift.log()
+    assert sorted(steps(shift.drain(DUE1), shift)) == [(DAY1, "email"), (DAY1, "sms")]
+
+
 # One message that cannot be looked at
 
 
