@@ -80,7 +80,7 @@ def _list(session: Session, clinic: Clinic, listed: list[Listed]) -> None:
                 item.message.channel,
                 _masked(item),
                 item.message.status,
-                item.message.reason,
+                messages.remark(item),
             ]
             for item in listed
         ],
@@ -139,13 +139,15 @@ def _title(listed: Listed, patient: Patient | None) -> str:
 
 
 def _state(listed: Listed, tz: ZoneInfo) -> str:
+    from notifier import messages
+
     message = listed.message
     parts = [message.status.capitalize()]
     if message.status == Status.SCHEDULED:
         parts.append(f"due {told(message.due_at, tz)}")
     if message.useful_until is not None and message.status in (Status.SCHEDULED, Status.HELD):
         parts.append(f"useful until {told(message.useful_until, tz)}")
-    return " ".join(filter(None, [", ".join(parts) + ".", message.reason]))
+    return f"{', '.join(parts)}. {messages.remark(listed)}".rstrip()
 
 
 def _say_moment(moment: Moment, tz: ZoneInfo) -> None:

@@ -24,8 +24,11 @@ from notifier.cli_output import echo_json, table
 from notifier.cli_times import moment, told
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
     from sqlalchemy.orm import Session
 
+    from notifier.messages import Listed
     from notifier.models import Clinic, Patient, Treatment
     from notifier.planning_rows import Changes
 
@@ -81,11 +84,24 @@ def logged(session: Session, clinic: Clinic, treatment: Treatment, *, is_new: bo
         advice=_advice(patient, obstacles) if unreachable else [],
         zone=tz.key,
         rows=[
-            [told(m.due_at, tz), m.step or m.kind, m.channel, m.status, m.reason]
-            for m in sorted(messages.leading(listed), key=lambda m: m.due_at is None)
+            _row(item, tz)
+            for item in sorted(messages.leading(listed), key=lambda item: item.message.due_at is None)
         ],
         messages=[messages.as_json(item) for item in listed],
     )
+
+
+def _row(item: Listed, tz: ZoneInfo) -> list[str]:
+    from notifier.messages import remark
+
+    message = item.message
+    return [
+        told(message.due_at, tz),
+        message.step or message.kind,
+        message.channel,
+        message.status,
+        remark(item),
+    ]
 
 
 def _advice(patient: Patient, obstacles: dict[str, str | None]) -> list[str]:

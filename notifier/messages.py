@@ -23,7 +23,7 @@ from notifier.models import (
     Sender,
     Treatment,
 )
-from notifier.rules.delivery import Kind, Priority, Status
+from notifier.rules.delivery import MAY_HAVE_ARRIVED, Kind, Priority, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +76,32 @@ def _chunks(ids: list[int], size: int) -> Iterable[list[int]]:
     return (ids[start : start + size] for start in range(0, len(ids), size))
 
 
-def leading(listed: Iterable[Listed]) -> list[Message]:
+def leading(listed: Iterable[Listed]) -> list[Listed]:
     """Each step once: without rows that did not come about while another row of the step did or will, and
     without a second one that says the same.
     """
-    rows = [item.message for item in listed]
+    items = list(listed)
     stopped = (Status.SKIPPED, Status.CANCELLED)
-    told = {(row.treatment_id, row.step): "" for row in rows if row.status not in stopped}
+    places = [(item.message.treatment_id, item.message.step) for item in items]
+    told = {
+        place: "" for item, place in zip(items, places, strict=True) if item.message.status not in stopped
+    }
     shown = []
-    for row in rows:
-        place = (row.treatment_id, row.step)
-        if row.status in stopped and told.get(place) in ("", row.reason):
-            continue
-        if row.status in stopped:
-            told[place] = row.reason
-        shown.append(row)
+    for item, place in zip(items, places, strict=True):
+        if item.message.status in stopped:
+            if told.get(place) in ("", item.message.reason):
+                continue
+            told[place] = item.message.reason
+        shown.append(item)
     return shown
+
+
+def remark(listed: Listed) -> str:
+    """What the desk has to know beside the status: the reason, and whether anybody was reached at all."""
+    kept = bool(listed.attempts) and listed.attempts[-1].provider == "outbox"
+    reached_nobody = kept and listed.message.status in MAY_HAVE_ARRIVED
+    note = "Kept in the outbox; it reached nobody." if reached_nobody else ""
+    return " ".join(filter(None, [listed.message.reason, note]))
 
 
 def names(session: Session, listed: Iterable[Listed]) -> dict[int | None, str]:

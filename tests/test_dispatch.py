@@ -205,7 +205,7 @@ def test_a_step_for_first_treatments_is_not_sent_when_it_was_received_meanwhile(
 
 
 def test_a_step_by_each_channel_is_not_its_own_obstacle(shift: Shift) -> None:
-    """For first treatments only, a day from any other message: the e-mail goes beside the SMS all the same."""
+    """For first treatments only, with half a day between messages: the e-mail goes beside the SMS."""
     content = read_content(find_folder("dry-needling"))
     content["plan"]["steps"][1] |= {"deliver": "each", "channels": ["sms", "email"]}
     with shift.change() as session:

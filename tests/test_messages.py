@@ -140,9 +140,26 @@ def test_a_step_that_goes_another_way_is_shown_once(session: Session, clinic: Cl
     cast.says(session, patient, "sms", False, LOGGED, now=LOGGED)
     listed = messages.listing(session, clinic, treatment_id=treatment.id)
     shown = messages.leading(listed)
-    waiting = [row for row in shown if row.status == "scheduled"]
+    waiting = [item.message for item in shown if item.message.status == "scheduled"]
     assert {row.channel for row in waiting} == {"email"}
-    assert len({row.step for row in shown}) == len(shown) < len(listed)
+    assert len({item.message.step for item in shown}) == len(shown) < len(listed)
+
+
+@pytest.mark.parametrize(
+    ("provider", "status", "remark"),
+    [
+        ("outbox", "sent", "Late. Kept in the outbox; it reached nobody."),
+        ("outbox", "scheduled", "Late."),
+        ("twilio", "sent", "Late."),
+    ],
+)
+def test_what_stayed_in_the_outbox_is_not_said_to_have_reached_anybody(
+    session: Session, clinic: Clinic, provider: str, status: str, remark: str
+) -> None:
+    message = cast.messages(session, log(session, clinic))["day0-what-you-may-feel"]
+    message.status, message.reason = status, "Late."
+    tried(session, message, provider=provider)
+    assert messages.remark(messages.get(session, clinic, message.id)) == remark
 
 
 def test_names_are_those_of_the_patients(session: Session, clinic: Clinic) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ class Outbox:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._path, self._on_keep, self._clock = path, on_keep, clock
+        # Within one process a half-written line is never seen, and so never taken for a torn one.
+        self._writing = threading.Lock()
 
     def send(self, message: OutboundMessage) -> Accepted:
         entry = self._entry(message)
@@ -92,14 +95,15 @@ class Outbox:
 
     def _append(self, line: bytes) -> None:
         """One write in append mode, so that the lines of threads and processes never mix."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            data = (b"\n" if _torn(file) else b"") + line + b"\n"
-            if os.write(file, data) < len(data):
-                raise OSError("there was no room for the whole message")
-        finally:
-            os.close(file)
+        with self._writing:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+            try:
+                data = (b"\n" if _torn(file) else b"") + line + b"\n"
+                if os.write(file, data) < len(data):
+                    raise OSError("there was no room for the whole message")
+            finally:
+                os.close(file)
 
 
 def _torn(file: int) -> bool:

@@ -140,7 +140,8 @@ def address_key(channel: str, address: str) -> str:
 def fold_name(first: str, last: str) -> str:
     """A name as it is compared when matching patients: "José  O’Brien-Łuk" and "jose obrien luk" are one."""
     plain = unicodedata.normalize("NFKD", f"{first} {last}".translate(_APOSTROPHES)).casefold()
-    letters = unicodedata.normalize("NFKD", plain)
+    # Again, because taking letters apart may leave an apostrophe: ŉ is ʼ and n.
+    letters = unicodedata.normalize("NFKD", plain).translate(_APOSTROPHES)
     bare = "".join(char for char in letters if not "\u0300" <= char <= "\u036f").translate(_BARRED)
     # Vowel signs and the dots of other scripts are letters there: they stay, put together again.
     whole = unicodedata.normalize("NFC", bare)

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifier.errors import InputError
@@ -231,6 +231,7 @@ def test_names_are_compared_without_case_accents_and_punctuation(first: str, las
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
+@example("", "ŉ")
 def test_a_folded_name_folds_to_itself_and_ignores_case(first: str, last: str) -> None:
     once = fold_name(first, last)
     assert fold_name(once, "") == once
