@@ -35,19 +35,20 @@ def sms(twilio: TwilioServer, **changes: Any) -> dict[str, Any]:
         "auth_token": TOKEN,
         "from_number": "+12125550199",
         "api_base_url": twilio.url,
-        "timeout": "1s",
+        "timeout": "5s",
     }
     return given | changes
 
 
-def email(mail: SmtpServer) -> dict[str, Any]:
-    return {
+def email(mail: SmtpServer, **changes: Any) -> dict[str, Any]:
+    given = {
         "host": mail.host,
         "port": mail.port,
         "security": "none",
         "from_address": "aftercare@riverside.example",
-        "timeout": "1s",
+        "timeout": "5s",
     }
+    return given | changes
 
 
 LISTED = {"mode": "allowlist", "allowlist": [MINE, MY_MAIL]}
@@ -57,8 +58,8 @@ def texting(folder: Path, twilio: TwilioServer, **changes: Any) -> Home:
     return open_home(folder, delivery=LISTED, sms=sms(twilio, **changes))
 
 
-def mailing(folder: Path, mail: SmtpServer) -> Home:
-    return open_home(folder, delivery=LISTED, email=email(mail))
+def mailing(folder: Path, mail: SmtpServer, **changes: Any) -> Home:
+    return open_home(folder, delivery=LISTED, email=email(mail, **changes))
 
 
 def explained(said: Said) -> str:
@@ -142,7 +143,7 @@ def test_a_wrong_token_is_found_out_and_the_next_test_finds_it_put_right(
 
 
 def test_a_lost_answer_leaves_it_open_whether_it_went_out(tmp_path: Path, twilio: TwilioServer) -> None:
-    home = texting(tmp_path, twilio)
+    home = texting(tmp_path, twilio, timeout="1s")
     twilio.next(Fault.accept_then_hang())
     said = explained(home.run("send-test", "sms", MINE, code=1))
     assert said.startswith("It is not known whether it went out. ")
@@ -179,7 +180,7 @@ def test_a_refused_e_mail_gives_the_servers_words(tmp_path: Path, mail: SmtpServ
 
 def test_an_e_mail_whose_answer_was_lost_may_have_arrived(tmp_path: Path, mail: SmtpServer) -> None:
     mail.next(MailFault.hang("DATA", keep=True))
-    said = explained(mailing(tmp_path, mail).run("send-test", "email", MY_MAIL, code=1))
+    said = explained(mailing(tmp_path, mail, timeout="2s").run("send-test", "email", MY_MAIL, code=1))
     assert said.startswith("It is not known whether it went out. ")
 
 
@@ -231,7 +232,7 @@ def test_beside_a_running_worker_it_goes_out_once_and_its_outcome_is_told(
     tmp_path: Path, twilio: TwilioServer
 ) -> None:
     twilio.choose = lambda form: Fault.slow(0.3)
-    home = texting(tmp_path, twilio, timeout="5s")
+    home = texting(tmp_path, twilio)
     worker = Program(home, "worker")
     worker.says("worker started")
     with later(twilio, "delivered"):
