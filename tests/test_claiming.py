@@ -119,8 +119,8 @@ def due_on_sunday(shift: Shift) -> datetime:
 
 
 def test_workers_side_by_side_send_one_planned_message_to_a_shared_phone(shift: Shift) -> None:
-    """Ten families, three children each, all due at once: ten leave, the others keep their distance."""
-    for family in range(10):
+    """Six families, three children each, all due at once: six leave, the others keep their distance."""
+    for family in range(6):
         for child in ("Ann", "Ben", "Cleo"):
             shift.log(
                 replace(cast.MIA, first_name=child, last_name=f"F{family}", phone=f"+1212555{family:04}")
@@ -129,7 +129,7 @@ def test_workers_side_by_side_send_one_planned_message_to_a_shared_phone(shift: 
     found: list[list[Claimed]] = [[], [], [], []]
     in_parallel(4, lambda n, start: claim_all(shift, f"w{n}", found[n], start))
     rows = [row for row in shift.all() if row.status != "skipped"]
-    assert len(rows) == 30
+    assert len(rows) == 18
     leaving = [row.to for row in rows if row.status == "sending"]
     assert sorted(leaving) == sorted({row.to for row in rows})
     moved = [row for row in rows if row.status == "scheduled"]

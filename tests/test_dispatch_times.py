@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, update
 
+from notifier import plans
 from notifier.channels.outbox import Entry
 from notifier.models import Clinic, Message, Treatment
+from notifier.planfiles import find_folder, read_content
 from tests import cast
 from tests.worker_cast import Shift
 
@@ -124,6 +126,26 @@ def test_a_week_holds_five_and_the_sixth_waits_for_the_first_to_be_a_week_old(sh
     # Thursday the 5th at 12:00 and a week, which is after the visit.
     status, reason = said(shift, treatment, "before-next-visit")
     assert (status, "Thu 12 Feb 12:00" in reason) == ("skipped", True)
+
+
+def test_what_finds_no_place_within_two_months_is_not_put_off_for_ever(shift: Shift) -> None:
+    """Three months between messages, and no end to how long this one is useful."""
+    content = read_content(find_folder("dry-needling"))
+    content["plan"]["min_gap"] = "2200h"
+    del content["plan"]["steps"][1]["useful_for"]
+    with shift.change() as session:
+        clinic = session.merge(shift.clinic, load=False)
+        plans.save(session, clinic, content, now=cast.OPENED, actor=cast.DESK)
+    treatment = shift.log()
+    with shift.change() as session:
+        row = cast.messages(session, session.get_one(Treatment, treatment))[DAY1]
+        row.status, row.due_at, row.reason_code = "scheduled", cast.at(DUE1), ""
+        cast.attempted(cast.messages(session, session.get_one(Treatment, treatment))[DAY0], on=cast.at(DUE0))
+    assert shift.drain(DUE1) == []
+    assert said(shift, treatment, DAY1) == (
+        "skipped",
+        "To keep messages apart. There is no place for it in the next 60 days.",
+    )
 
 
 def test_another_try_is_not_kept_back_by_the_first_one(shift: Shift) -> None:

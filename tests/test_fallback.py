@@ -19,7 +19,7 @@ from notifier.planfiles import find_folder, read_content
 from notifier.rules.delivery import ErrorClass
 from notifier.worker import open_dispatcher
 from tests import cast
-from tests.worker_cast import Answering, Shift, is_honest
+from tests.worker_cast import Answering, Shift, is_honest, sender_of
 
 DAY0 = "day0-what-you-may-feel"
 DUE0 = "2026-02-03 17:30"
@@ -137,15 +137,29 @@ def test_a_row_that_gave_way_before_is_used_again(shift: Shift) -> None:
     ]
 
 
-def test_what_a_person_cancelled_no_machine_brings_back(shift: Shift) -> None:
-    treatment = shift.log()
+def beside(shift: Shift, treatment: int, **columns: Any) -> None:
+    """Day 0 has a row for e-mail already."""
     with shift.change() as session:
         sms = session.scalars(select(Message).where(Message.step == DAY0)).one()
-        columns = {c.key: getattr(sms, c.key) for c in Message.__table__.columns if c.key != "id"}
-        stopped = {"status": "cancelled", "reason": "By Ruth.", "reason_code": "person", "due_at": None}
-        by_mail = {"channel": "email", "dedup_key": f"plan:{treatment}:{DAY0}:email"}
-        session.add(Message(**columns | stopped | by_mail))
+        same = {c.key: getattr(sms, c.key) for c in Message.__table__.columns if c.key != "id"}
+        mail = sender_of(session, shift.clinic, "email")
+        by_mail = {"channel": "email", "to": "alice@example.com", "sender_id": mail.id}
+        key = {"dedup_key": f"plan:{treatment}:{DAY0}:email"}
+        session.add(Message(**same | by_mail | key | columns))
+
+
+def test_what_a_person_cancelled_no_machine_brings_back(shift: Shift) -> None:
+    treatment = shift.log()
+    beside(shift, treatment, status="cancelled", reason="By Ruth.", reason_code="person", due_at=None)
     assert sms_fails(shift) == []
+
+
+def test_an_email_that_waits_already_is_enough(shift: Shift) -> None:
+    treatment = shift.log()
+    beside(shift, treatment, due_at=cast.at("2026-02-03 19:00"))
+    assert sms_fails(shift) == []
+    mail = shift.rows(treatment)[f"{DAY0}/email"]
+    assert (mail.status, cast.wall(mail.due_at)) == ("scheduled", "2026-02-03 19:00")
 
 
 def test_what_comes_too_late_for_one_channel_comes_too_late_for_the_other(shift: Shift) -> None:

@@ -51,7 +51,7 @@ def settings(folder: Path) -> Settings:
             "delivery": {
                 "outbox_file": folder / "outbox.jsonl",
                 "threads": THREADS,
-                "lease": timedelta(seconds=1.5),
+                "lease": timedelta(seconds=1.25),
                 "lookup_after": timedelta(seconds=0.05),
                 "lookup_gap": timedelta(seconds=0.05),
             },
