@@ -51,7 +51,9 @@ def _late(sender_id: int, now: datetime) -> Select[Message]:
 def _expire_one(
     session: Session, sender: Sender, clinic: Clinic, channels: Collection[str], now: datetime, actor: str
 ) -> int:
-    late = session.scalars(_late(sender.id, now).limit(_AT_ONCE).with_for_update(skip_locked=True)).all()
+    late = session.scalars(
+        _late(sender.id, now).limit(_AT_ONCE).with_for_update(skip_locked=True, key_share=True)
+    ).all()
     events = [_skip(message, _why(sender, channels), clinic, now, actor) for message in late]
     if events:
         session.flush()

@@ -277,7 +277,7 @@ def write_test(
 def withdraw_test(session: Session, message_id: int, *, now: datetime, actor: str) -> None:
     """A test that still waits is not sent hours later, when nobody looks for it any more."""
     waiting = select(Message).where(Message.id == message_id, Message.status == Status.SCHEDULED)
-    message = session.scalar(waiting.with_for_update())
+    message = session.scalar(waiting.with_for_update(key_share=True))
     if message is None:
         return
     latest = select(Attempt.error).where(Attempt.message_id == message_id).order_by(Attempt.number.desc())
