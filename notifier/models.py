@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -25,6 +26,7 @@ __all__ = [
     "Address",
     "Alert",
     "AlertContact",
+    "ApiToken",
     "Attempt",
     "AuditEntry",
     "Base",
@@ -32,6 +34,9 @@ __all__ = [
     "Clinic",
     "ConsentEntry",
     "DeliveryReportRow",
+    "IdempotencyRecord",
+    "ImportMapping",
+    "ImportRun",
     "Membership",
     "Message",
     "MessageEvent",
@@ -39,11 +44,17 @@ __all__ = [
     "PlanApproval",
     "PlanRow",
     "PlanVersion",
+    "Practitioner",
     "Reply",
+    "Retiming",
     "ScoreRow",
     "Sender",
+    "SignIn",
     "Staff",
+    "StaffLink",
     "Suppression",
+    "TaskMark",
+    "Throttle",
     "Treatment",
 ]
 
@@ -77,6 +88,25 @@ class Clinic(Base):
     closed_dates: Mapped[list[str]] = mapped_column(Json, default=list)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     version: Mapped[int] = mapped_column(Integer, default=1)
+    # The words that are read out when consent is asked for, by language; empty: the program's own.
+    consent_wording: Mapped[dict[str, str]] = mapped_column(Json, default=dict, server_default="{}")
+    # What one SMS segment costs, so that pages can say what a text costs; None: nobody has said.
+    sms_price: Mapped[float | None] = mapped_column()
+    currency: Mapped[str] = mapped_column(String(3), default="USD", server_default="USD")
+
+    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy types it so
+
+
+class Practitioner(Base):
+    """Who treats at a clinic, as the desk chooses from. Treatments keep the name as it was then."""
+
+    __tablename__ = "practitioners"
+    __table_args__ = (UniqueConstraint("clinic_id", "name"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    name: Mapped[str] = mapped_column(String(120))
+    archived_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class AlertContact(Base):
@@ -144,6 +174,85 @@ class Membership(Base):
     role: Mapped[str] = mapped_column(String(20))
 
     staff: Mapped[Staff] = relationship(back_populates="memberships")
+
+
+class SignIn(Base):
+    """One browser that is signed in. The cookie holds a secret of which only the hash is kept; real time."""
+
+    __tablename__ = "sign_ins"
+
+    id: Mapped[int] = _id()
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    staff_id: Mapped[int] = _ref("staff.id", index=True)
+    # The clinic whose pages are shown; one of the person's memberships.
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    user_agent: Mapped[str] = mapped_column(String(200), default="")
+    # What the next page says once: {"words": …, "undo": {"action": …, "label": …}}.
+    toast: Mapped[dict[str, Any] | None] = mapped_column(Json)
+
+
+class StaffLink(Base):
+    """A secret address for one person: to choose a password, or to be signed in by the demo. Real time."""
+
+    __tablename__ = "staff_links"
+    __table_args__ = (CheckConstraint(_one_of("purpose", ("invitation", "demo")), name="purpose"),)
+
+    id: Mapped[int] = _id()
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    staff_id: Mapped[int] = _ref("staff.id", index=True)
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    purpose: Mapped[str] = mapped_column(String(20))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_by: Mapped[str] = mapped_column(String(254), default="")
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class Throttle(Base):
+    """Failed tries to sign in, by address of the person or of the computer. Real time."""
+
+    __tablename__ = "throttles"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)  # a hash: no address is kept
+    failures: Mapped[int] = mapped_column(Integer)
+    last_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    blocked_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class ApiToken(Base):
+    """Lets another program in. The secret is shown once; only its hash is kept."""
+
+    __tablename__ = "api_tokens"
+    __table_args__ = (CheckConstraint(_one_of("scope", ("read", "write")), name="scope"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id", index=True)
+    name: Mapped[str] = mapped_column(String(120))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    hint: Mapped[str] = mapped_column(String(12))  # its last characters, to tell tokens apart
+    scope: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_by: Mapped[str] = mapped_column(String(254), default="")
+    last_used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class IdempotencyRecord(Base):
+    """What a write through the API was answered, so that the same request again gets the same answer."""
+
+    __tablename__ = "idempotency_records"
+    __table_args__ = (UniqueConstraint("token_id", "key"),)
+
+    id: Mapped[int] = _id()
+    token_id: Mapped[int] = _ref("api_tokens.id")
+    key: Mapped[str] = mapped_column(String(120))
+    fingerprint: Mapped[str] = mapped_column(String(64))  # of method, path and body
+    status: Mapped[int] = mapped_column(Integer)
+    body: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime, index=True)
 
 
 class Patient(Base):
@@ -291,6 +400,83 @@ class PlanApproval(Base):
     recorded_by: Mapped[str] = mapped_column(String(254), default="")
 
 
+class Retiming(Base):
+    """A new plan version being brought to pending messages, in batches that can resume after a crash."""
+
+    __tablename__ = "retimings"
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id", index=True)
+    plan_id: Mapped[int] = _ref("plans.id")
+    to_version_id: Mapped[int] = _ref("plan_versions.id")
+    total: Mapped[int] = mapped_column(Integer)  # treatments
+    done: Mapped[int] = mapped_column(Integer, default=0)
+    # The last treatment that was brought over; the next batch begins after it.
+    cursor: Mapped[int] = mapped_column(BigId, default=0)
+    changed: Mapped[int] = mapped_column(Integer, default=0)  # messages
+    started_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    started_by: Mapped[str] = mapped_column(String(254), default="")
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # Who is at it, and until when nobody else may; real time, by the database's clock.
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    worker: Mapped[str] = mapped_column(String(80), default="")
+
+
+class ImportMapping(Base):
+    """Which column of a booking system's file means what, remembered by the file's header."""
+
+    __tablename__ = "import_mappings"
+    __table_args__ = (UniqueConstraint("clinic_id", "header_digest"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    header_digest: Mapped[str] = mapped_column(String(64))
+    columns: Mapped[dict[str, str]] = mapped_column(Json)  # the file's column → ours
+    plans: Mapped[dict[str, str]] = mapped_column(Json, default=dict)  # what the file calls it → plan key
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    updated_by: Mapped[str] = mapped_column(String(254), default="")
+
+
+class ImportRun(Base):
+    """A file dropped on the import page: waiting to be looked at, running, or done with its report."""
+
+    __tablename__ = "import_runs"
+    __table_args__ = (
+        CheckConstraint(_one_of("state", ("uploaded", "running", "done", "failed")), name="state"),
+        Index("ix_import_runs_clinic_id_created_at", "clinic_id", "created_at"),
+    )
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    file: Mapped[str] = mapped_column(String(200))
+    # Kept only until the file is imported or dropped: it is full of patients.
+    content: Mapped[bytes | None] = mapped_column(LargeBinary)
+    state: Mapped[str] = mapped_column(String(10))
+    dry_run: Mapped[bool] = mapped_column(Boolean, default=True)
+    done: Mapped[int] = mapped_column(Integer, default=0)  # rows
+    total: Mapped[int] = mapped_column(Integer, default=0)
+    report: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    created_by: Mapped[str] = mapped_column(String(254), default="")
+    finished_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # Real time: when the thread that imports was last heard of.
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class TaskMark(Base):
+    """A task of the desk that somebody has dealt with. Tasks themselves follow from the rows."""
+
+    __tablename__ = "task_marks"
+    __table_args__ = (UniqueConstraint("clinic_id", "key"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    key: Mapped[str] = mapped_column(String(120))
+    done_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    done_by: Mapped[str] = mapped_column(String(254))
+    note: Mapped[str] = mapped_column(Text, default="")
+
+
 class Treatment(Base):
     __tablename__ = "treatments"
     __table_args__ = (
@@ -298,6 +484,9 @@ class Treatment(Base):
         UniqueConstraint("clinic_id", "idempotency_key"),
         Index("ix_treatments_patient_id_ended_at", "patient_id", "ended_at"),
         Index("ix_treatments_clinic_id_logged_at", "clinic_id", "logged_at"),
+        Index("ix_treatments_clinic_id_ended_at", "clinic_id", "ended_at"),
+        # What a retiming walks through.
+        Index("ix_treatments_plan_id", "plan_id", "id"),
     )
 
     id: Mapped[int] = _id()
@@ -352,6 +541,8 @@ class Message(Base):
             postgresql_where=text("status IN ('sending', 'unknown')"),
         ),
         Index("ix_messages_treatment_id", "treatment_id"),
+        # What went out and what did not, by day: the lists and charts of the pages.
+        Index("ix_messages_clinic_id_due_at", "clinic_id", "due_at", "status", "channel"),
         Index("ix_messages_patient_id_claimed_at", "patient_id", "claimed_at"),
         # What has lately gone to an address, for gap and caps.
         Index(
