@@ -1,0 +1,131 @@
+"""What people read about a message: its state, why, and what its step is called. One place, so that every
+page, export and e-mail says the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from notifier.rules.delivery import Status
+
+# Words that may follow a colon in small letters; a name or an abbreviation keeps its capital.
+_SMALL = frozenset(
+    [
+        "A",
+        "After",
+        "An",
+        "Another",
+        "Consent",
+        "For",
+        "It",
+        "Its",
+        "Kept",
+        "Logged",
+        "Messages",
+        "Moved",
+        "No",
+        "Not",
+        "One",
+        "Only",
+        "Outside",
+        "Sent",
+        "Staff",
+        "That",
+        "The",
+        "This",
+        "Tried",
+        "Waits",
+    ]
+)
+
+
+class Told(Protocol):
+    """A message, or what is known of one."""
+
+    @property
+    def status(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def reason_code(self) -> str: ...
+    @property
+    def attempts(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWords:
+    """`tone` names colour and shape together: waiting, moving, good, bad, off, person."""
+
+    label: str
+    tone: str
+
+
+_WORDS = {
+    Status.SCHEDULED: StatusWords("Will be sent", "waiting"),
+    Status.HELD: StatusWords("Waits for a person", "person"),
+    Status.SENDING: StatusWords("Being sent", "moving"),
+    Status.ACCEPTED: StatusWords("Handed over", "moving"),
+    Status.SENT: StatusWords("Sent", "good"),
+    Status.DELIVERED: StatusWords("Delivered", "good"),
+    Status.UNDELIVERED: StatusWords("Not delivered", "bad"),
+    Status.FAILED: StatusWords("Failed", "bad"),
+    Status.UNKNOWN: StatusWords("Not known whether it arrived", "person"),
+    Status.SKIPPED: StatusWords("Not sent", "off"),
+    Status.CANCELLED: StatusWords("Cancelled", "off"),
+}
+_RETRY = StatusWords("Will be tried again", "waiting")
+_PAUSED = StatusWords("Paused", "person")
+
+
+def of_status(status: str) -> StatusWords:
+    """For lists and filters, where there is no message to look at."""
+    return _WORDS[Status(status)]
+
+
+def of_message(message: Told) -> StatusWords:
+    if message.status == Status.SCHEDULED and message.attempts:
+        return _RETRY
+    if message.status == Status.HELD and message.reason_code == "paused":
+        return _PAUSED
+    return of_status(message.status)
+
+
+def sentence(message: Told) -> str:
+    """The state and the reason in one: "Not sent: the number is a landline, which cannot receive SMS."."""
+    label = of_message(message).label
+    return f"{label}: {uncapitalised(message.reason)}" if message.reason else label
+
+
+def uncapitalised(sentence: str) -> str:
+    """As it reads after a colon."""
+    first, _, rest = sentence.partition(" ")
+    return f"{first.lower()} {rest}" if first in _SMALL and rest else sentence
+
+
+def step_name(key: str | None) -> str:
+    """The key of a step as people read it: "day2-soreness-score" is "Day 2: soreness score"."""
+    if not key:
+        return ""
+    first, _, rest = key.partition("-")
+    if first.startswith("day") and first[3:].isdigit():
+        day = f"Day {first[3:]}"
+        return f"{day}: {rest.replace('-', ' ')}" if rest else day
+    words = key.replace("-", " ").replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+_KINDS = {
+    "answer": "Automatic answer",
+    "staff": "From the clinic",
+    "alert": "Alert to staff",
+    "test": "Test message",
+}
+
+
+def title(kind: str, step: str | None) -> str:
+    """What a message is, in a few words."""
+    return step_name(step) or _KINDS.get(kind, "Message")
+
+
+def channel_name(channel: str) -> str:
+    return "SMS" if channel == "sms" else "e-mail"
