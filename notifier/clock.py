@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -66,6 +68,98 @@ class JumpingClock:
 
     def jump(self, to: datetime) -> None:
         self._now = max(self._now, to.astimezone(UTC))
+
+
+class RunningClock:
+    """Runs `speed` times as fast as real time, 0 for not at all: the demo's, which people watch.
+
+    Any thread may change it; who sleeps by it hears of that from `on_change`. It never goes back.
+    """
+
+    def __init__(
+        self, start: datetime, speed: float = 1.0, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._then, self._mark = start.astimezone(UTC), monotonic()
+        self._speed = _sound(speed)
+        self._holds = 0
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def speed(self) -> float:
+        return self._speed
+
+    def now(self) -> datetime:
+        with self._lock:
+            return self._now()
+
+    def set_speed(self, speed: float) -> None:
+        with self._lock:
+            self._settle()
+            self._speed = _sound(speed)
+        self._tell()
+
+    def jump(self, to: datetime) -> None:
+        with self._lock:
+            self._settle()
+            self._then = max(self._then, to.astimezone(UTC))
+        self._tell()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """It stands still meanwhile: work that takes a moment would take an hour of plan time."""
+        with self._lock:
+            self._settle()
+            self._holds += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._settle()
+                self._holds -= 1
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        self._listeners.append(listener)
+
+    def _now(self) -> datetime:
+        passed = 0.0 if self._holds else self._monotonic() - self._mark
+        return self._then + timedelta(seconds=passed * self._speed)
+
+    def _settle(self) -> None:
+        """From here on it may run differently."""
+        self._then, self._mark = self._now(), self._monotonic()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+def _sound(speed: float) -> float:
+    if not 0 <= speed < float("inf"):
+        raise ValueError(f"a clock cannot run {speed} times as fast as real time")
+    return speed
+
+
+def pace_of(clock: Clock) -> float:
+    """How many seconds of plan time pass in one of real time."""
+    return clock.speed if isinstance(clock, RunningClock) else 1.0
+
+
+def held(clock: Clock) -> AbstractContextManager[None]:
+    """For the time of some work, where the clock can be held; see `RunningClock.held`."""
+    return clock.held() if isinstance(clock, RunningClock) else nullcontext()
+
+
+_MOMENT = timedelta(milliseconds=1)
+
+
+def real_wait(wait: timedelta, pace: float) -> timedelta | None:
+    """How long a wait in plan time takes in real time. None: for ever, because the clock stands still."""
+    if pace == 1.0 or wait <= timedelta(0):
+        return wait
+    # Rounded up: who wakes a moment too early finds nothing to do.
+    return max(wait / pace, _MOMENT) if pace else None
 
 
 def clock_for(engine: Engine) -> Clock:

@@ -10,17 +10,18 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from notifier import claiming, expiring, outcomes, senders, settling
 from notifier.channels import Channel
 from notifier.claiming import Claim, Claimed
-from notifier.clock import Clock
+from notifier.clock import Clock, pace_of
 from notifier.db import reading, transaction
 from notifier.dispatcher_doubts import Doubts
 from notifier.errors import ChannelError, DatabaseUnavailable
@@ -131,7 +132,7 @@ class Dispatcher:
         """How long until there is something to do; zero: now. None: nothing is planned."""
         with reading(self._engine) as session:
             waits = (
-                senders.wait_for_work(session, self._terms, now=self._clock.now()),
+                self._wait_for(session, Priority.ALL),
                 settling.wait_for_doubt(session, self._terms.channels),
             )
         return min((wait for wait in waits if wait is not None), default=None)
@@ -183,8 +184,11 @@ class Dispatcher:
         """How long until a message may be claimed; with all threads but one busy, an urgent one."""
         priorities = Priority.ALL if self._in_flight < self._threads else (Priority.ALERT,)
         with reading(self._engine) as session:
-            now = self._clock.now()
-            return senders.wait_for_work(session, self._terms, now=now, priorities=priorities)
+            return self._wait_for(session, priorities)
+
+    def _wait_for(self, session: Session, priorities: Collection[int]) -> timedelta | None:
+        now, pace = self._clock.now(), pace_of(self._clock)
+        return senders.wait_for_work(session, self._terms, now=now, priorities=priorities, pace=pace)
 
     def _patience(self) -> float:
         """How long to wait for what comes back before looking for work again."""

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, ScalarSelect, Select, case, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
+from notifier.clock import real_wait
 from notifier.db import RealTime
 from notifier.links import Links
 from notifier.models import Message, Sender
@@ -163,11 +164,16 @@ def next_due(session: Session, channels: Collection[str]) -> datetime | None:
 
 
 def wait_for_work(
-    session: Session, terms: Terms, *, now: datetime, priorities: Collection[int] = Priority.ALL
+    session: Session,
+    terms: Terms,
+    *,
+    now: datetime,
+    priorities: Collection[int] = Priority.ALL,
+    pace: float = 1.0,
 ) -> timedelta | None:
-    """How long until a message is due and its sender is free; zero: now. None: nothing waits.
+    """How long in real time until a message is due and its sender is free; zero: now. None: nothing waits.
 
-    What is due counts in plan time, what the rate and the breaker ask for in real time.
+    What is due counts in plan time, which runs at this `pace`; the rate and the breaker in real time.
     """
     waits = []
     query = select(
@@ -178,8 +184,9 @@ def wait_for_work(
     ).where(*_usable(terms.channels), or_(Sender.stopped_at.is_(None), Sender.probe_at.is_not(None)))
     for real, next_free, probe_at, *due in session.execute(query):
         earliest = min((at for at in due if at is not None), default=None)
-        if earliest is not None:
+        due_in = real_wait(earliest - now, pace) if earliest is not None else None
+        if due_in is not None:
             free_in = next_free - _AHEAD - real if next_free is not None else _NOW
             probe_in = probe_at - real if probe_at is not None else _NOW
-            waits.append(max(earliest - now, free_in, probe_in, _NOW))
+            waits.append(max(due_in, free_in, probe_in, _NOW))
     return min(waits, default=None)
