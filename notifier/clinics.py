@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from notifier.errors import InputError, NotFoundError
 from notifier.models import AlertContact, Clinic, Sender
 from notifier.rules import recipients
+from notifier.rules.hours import Hours, parse_hours
 from notifier.rules.plan import CHANNELS
 from notifier.rules.zones import zone
 
@@ -81,6 +82,11 @@ def _known(clinics: list[Clinic]) -> str:
 
 def all_clinics(session: Session) -> list[Clinic]:
     return list(session.scalars(select(Clinic).order_by(Clinic.id)))
+
+
+def hours(clinic: Clinic) -> Hours:
+    """When it is open; false where nobody has entered it."""
+    return parse_hours(clinic.opening_hours, clinic.closed_dates, zone(clinic.timezone))
 
 
 def ensure_senders(session: Session, clinic: Clinic) -> list[Sender]:

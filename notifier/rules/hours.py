@@ -20,7 +20,8 @@ DAY_NAMES = dict(
 _LUNES = ("lunes", "martes", "miércoles", "jueves", "viernes", "sábado", "domingo")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 _MESES = ["ene", "feb", "mar", "abr", "may", "jun", "jul", "ago", "sep", "oct", "nov", "dic"]
-_WORDS = {
+_Words = tuple[str, str, tuple[str, ...], list[str]]
+_WORDS: dict[str, _Words] = {
     "en": ("today", "tomorrow", tuple(DAY_NAMES.values()), _MONTHS),
     "es": ("hoy", "mañana", _LUNES, _MESES),
 }
@@ -118,6 +119,15 @@ def parse_hours(raw: object, closed: object = (), tz: ZoneInfo | None = None) ->
     return Hours(week, _dates(closed), tz or zone("UTC"))
 
 
+def weekday(day: date, language: str) -> str:
+    """Tuesday, or martes."""
+    return _words(language)[2][day.weekday()]
+
+
+def _words(language: str) -> _Words:
+    return _WORDS.get(language[:2], _WORDS["en"])
+
+
 def _day(name: object) -> str:
     short = str(name).strip().lower()[:3]
     if short not in DAYS:
@@ -186,7 +196,7 @@ def _written(minute: int) -> str:
 
 
 def _said(at: datetime, today: date, language: str) -> str:
-    same, next_day, names, months = _WORDS.get(language[:2], _WORDS["en"])
+    same, next_day, names, months = _words(language)
     ahead = (at.date() - today).days
     if ahead <= 1:
         day = (same, next_day)[ahead]
