@@ -67,6 +67,22 @@ def _address(email: str) -> str:
     return recipients.address_key("email", recipients.email(email))
 
 
+def set_password(
+    session: Session, person: Staff, hashed: str, *, clinic_id: int, now: datetime, actor: str
+) -> None:
+    """`hashed` by `hash_password`. Signing out elsewhere is the caller's."""
+    person.password_hash = hashed
+    audit.note(
+        session,
+        clinic_id=clinic_id,
+        at=now,
+        actor=actor,
+        action="staff.password",
+        subject="staff",
+        subject_id=person.id,
+    )
+
+
 def of_clinic(session: Session, clinic: Clinic) -> list[tuple[Staff, str]]:
     """Everybody with their role, by name."""
     rows = session.execute(

@@ -1,0 +1,64 @@
+"""The web application: its areas, what every answer has in common, and what runs beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import APIRouter, FastAPI, Response
+from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from notifier.clock import Clock
+from notifier.config import Settings
+from notifier.web import account, failures, signing
+from notifier.web.pages import STATIC
+from notifier.web.security import Security
+from notifier.web.site import Beside, Site
+
+# One router each; the order is that of the navigation.
+AREAS: Final[tuple[APIRouter, ...]] = (
+    signing.router,
+    account.router,
+)
+
+
+def create_app(settings: Settings, engine: Engine, clock: Clock, *, beside: Sequence[Beside] = ()) -> FastAPI:
+    """`beside`: what is started before the first request and stopped after the last, such as the worker."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        started: list[Beside] = []
+        try:
+            for thing in beside:
+                await run_in_threadpool(thing.start)
+                started.append(thing)
+            yield
+        finally:
+            for thing in reversed(started):
+                await run_in_threadpool(thing.stop)
+
+    # The API's own documentation is served by the API's area.
+    app = FastAPI(
+        title="Aftercare Notifier", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
+    app.state.site = Site(settings, engine, clock)
+    for area in AREAS:
+        app.include_router(area)
+    app.mount("/static", _Static(directory=STATIC), name="static")
+    app.add_middleware(Security, https=settings.web.base_url.startswith("https://"))
+    failures.add_to(app)
+    return app
+
+
+class _Static(StaticFiles):
+    """Files whose address changes with their content, so that they are asked for once."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if b"v=" in scope.get("query_string", b""):
+            response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response

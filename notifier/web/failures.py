@@ -1,0 +1,128 @@
+"""What a person sees when something cannot be done: a page in words, never a traceback; JSON for programs."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+from starlette.exceptions import HTTPException
+
+from notifier.errors import (
+    ConflictError,
+    DatabaseError,
+    InputError,
+    NotFoundError,
+    NotifierError,
+)
+from notifier.web import signing
+from notifier.web.auth import SignInNeeded
+from notifier.web.csrf import Forbidden
+from notifier.web.pages import context_of_anybody
+from notifier.web.site import site_of
+
+log = logging.getLogger(__name__)
+
+_TITLES = {
+    400: "That did not work",
+    403: "Not for you",
+    404: "Not here",
+    405: "Not here",
+    409: "Somebody was quicker",
+    413: "Too large",
+    422: "That cannot be",
+    500: "This is our fault",
+    503: "Not just now",
+}
+_NOWHERE = "There is nothing at this address. It may have been mistyped, or what was here is gone."
+_STALE = "Somebody else changed the same at this moment, so nothing was done. Load the page again to see it."
+
+
+def add_to(app: FastAPI) -> None:
+    app.add_exception_handler(SignInNeeded, signing.ask)
+    app.add_exception_handler(NotifierError, _refused)
+    app.add_exception_handler(StaleDataError, _stale)
+    app.add_exception_handler(IntegrityError, _stale)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _misaddressed)
+    app.add_exception_handler(Exception, _fault)
+
+
+def status_of(error: NotifierError) -> int:
+    for kind, status in (
+        (Forbidden, 403),
+        (NotFoundError, 404),
+        (ConflictError, 409),
+        (InputError, 422),
+        (DatabaseError, 503),
+    ):
+        if isinstance(error, kind):
+            return status
+    return 400
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NotifierError)
+    status = status_of(error)
+    if status == 503:
+        log.warning("%s", error)
+    return answer(request, status, str(error), field=getattr(error, "field", ""))
+
+
+def _stale(request: Request, error: Exception) -> Response:
+    return answer(request, 409, _STALE)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    words = _NOWHERE if error.status_code in (404, 405) else str(error.detail)
+    return answer(request, error.status_code, words)
+
+
+def _misaddressed(request: Request, error: Exception) -> Response:
+    """A number in an address that is none, or a parameter of the wrong kind: for a page, nothing is there."""
+    assert isinstance(error, RequestValidationError)
+    if not _is_api(request):
+        return answer(request, 404, _NOWHERE)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:])
+    return answer(request, 422, f"{field}: {first['msg']}.", field=field)
+
+
+def _fault(request: Request, error: Exception) -> Response:
+    reference = uuid.uuid4().hex[:8]
+    log.error("fault %s at %s %s", reference, request.method, request.url.path, exc_info=error)
+    words = (
+        "Something went wrong in the program, and nothing was changed. "
+        f"Please tell whoever runs it: fault {reference}."
+    )
+    return answer(request, 500, words)
+
+
+def answer(request: Request, status: int, words: str, *, field: str = "") -> Response:
+    """In the form that the asker can use: problem+json (RFC 9457), a part of a page, or a page."""
+    if _is_api(request):
+        problem = {"type": "about:blank", "title": _TITLES.get(status, ""), "status": status, "detail": words}
+        return JSONResponse(
+            problem | ({"field": field} if field else {}), status, media_type="application/problem+json"
+        )
+    templates = site_of(request).templates
+    if request.headers.get("HX-Request") == "true":
+        html = templates.get_template("_refusal.html").render(words=words)
+        # Shown as a toast, whatever the answer was meant to replace.
+        headers = {"HX-Retarget": "#toasts", "HX-Reswap": "beforeend"}
+        return HTMLResponse(html, status, headers=headers)
+    visit = getattr(request.state, "visit", None)
+    context = context_of_anybody() | {"visit": visit}
+    html = templates.get_template("error.html").render(
+        title=_TITLES.get(status, _TITLES[400]), words=words, status=status, **context
+    )
+    return HTMLResponse(html, status)
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith("/api/")

@@ -1,0 +1,116 @@
+"""The templates of the pages, with filters that write times, numbers and addresses as people read them."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from notifier.resources import templates_dir
+from notifier.rules.timing import say
+from notifier.rules.zones import to_local
+from notifier.web import line
+
+STATIC = Path(__file__).resolve().parent / "static"
+
+
+def open_templates() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader([templates_dir() / "pages"]),
+        undefined=StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "when": when,
+        "day": day,
+        "clock": clock,
+        "iso": iso,
+        "phone": phone,
+        "number": number,
+        "plural": plural,
+    }
+    environment.globals |= {"asset": asset, "shape_of": line.shape_of}
+    return environment
+
+
+@cache
+def asset(name: str) -> str:
+    """The address of a static file, new whenever its content is, so that browsers may keep it for ever."""
+    file = STATIC / name
+    mark = hashlib.sha256(file.read_bytes()).hexdigest()[:10] if file.is_file() else "missing"
+    return f"/static/{name}?v={mark}"
+
+
+def when(instant: datetime | None, tz: ZoneInfo, now: datetime | None = None) -> str:
+    """Today 17:30, Tomorrow 09:00, Yesterday 18:05, Tue 3 Mar 09:00; the year where it is another one.
+
+    Without `now`, never relative.
+    """
+    if instant is None:
+        return ""
+    local = to_local(instant, tz)
+    if now is None:
+        return say(instant, tz)
+    apart = (local.date() - to_local(now, tz).date()).days
+    names = {-1: "Yesterday", 0: "Today", 1: "Tomorrow"}
+    if apart in names:
+        return f"{names[apart]} {local:%H:%M}"
+    year = "" if local.year == to_local(now, tz).year else f" {local.year}"
+    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"
+
+
+def day(instant: datetime | date | None, tz: ZoneInfo | None = None) -> str:
+    """Tue 3 Mar 2026."""
+    if instant is None:
+        return ""
+    local = to_local(instant, tz) if isinstance(instant, datetime) and tz else instant
+    return f"{local:%a} {local.day} {local:%b %Y}"
+
+
+def clock(instant: datetime | None, tz: ZoneInfo) -> str:
+    """17:30."""
+    return "" if instant is None else f"{to_local(instant, tz):%H:%M}"
+
+
+def iso(instant: datetime | None) -> str:
+    """For `<time datetime>`."""
+    return "" if instant is None else instant.astimezone(UTC).isoformat(timespec="seconds")
+
+
+@cache
+def phone(e164: str | None, country: str = "") -> str:
+    """As people at home write it: (212) 555-0101; a foreign one with its country."""
+    import phonenumbers
+
+    if not e164:
+        return ""
+    try:
+        parsed = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return e164
+    home = phonenumbers.country_code_for_region(country) if country else 0
+    kinds = phonenumbers.PhoneNumberFormat
+    national = parsed.country_code == home
+    return phonenumbers.format_number(parsed, kinds.NATIONAL if national else kinds.INTERNATIONAL)
+
+
+def number(value: float | None, decimals: int = 0) -> str:
+    """12,345."""
+    return "–" if value is None else f"{value:,.{decimals}f}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """1 message, 2 messages."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def context_of_anybody() -> dict[str, Any]:
+    """What the layout looks for where nobody is signed in."""
+    return {"visit": None, "toast": None}
