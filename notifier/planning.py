@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -142,7 +143,8 @@ class _PatientPlan:
             kept = Desired(
                 treatment, step, row.channel, Status(row.status), row.due_at, row.useful_until, "", row.reason
             )
-            result.append(kept if stop is None else self._row(treatment, step, row.channel, stop))
+            wanted = kept if stop is None else self._row(treatment, step, row.channel, stop)
+            result.append(replace(wanted, row=row))
         return result
 
     def _stays(self, row: Message, treatment: Treatment) -> bool:

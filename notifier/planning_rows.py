@@ -40,6 +40,8 @@ class Desired:
     useful_until: datetime | None
     code: str = ""
     reason: str = ""
+    # The row that is meant, where a step has several on one channel: one sent again by a person.
+    row: Message | None = None
 
 
 @dataclass
@@ -80,7 +82,7 @@ class _Writer:
             key = (row.treatment.id, row.step.key, row.channel)
             wanted.add(key)
             values = self._values(patient, row, addresses)
-            message = self.existing.get(key)
+            message = row.row or self.existing.get(key)
             if message is None:
                 new.append(values | self._birth(patient, row))
             else:

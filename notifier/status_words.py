@@ -1,41 +1,17 @@
-"""What people read about a message: its state, why, and what its step is called. One place, so that every
-page, export and e-mail says the same."""
+"""What people read about a message: its state, why, and what its step is called. Every page says the same."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
 from notifier.rules.delivery import Status
 
 # Words that may follow a colon in small letters; a name or an abbreviation keeps its capital.
-_SMALL = frozenset(
-    [
-        "A",
-        "After",
-        "An",
-        "Another",
-        "Consent",
-        "For",
-        "It",
-        "Its",
-        "Kept",
-        "Logged",
-        "Messages",
-        "Moved",
-        "No",
-        "Not",
-        "One",
-        "Only",
-        "Outside",
-        "Sent",
-        "Staff",
-        "That",
-        "The",
-        "This",
-        "Tried",
-        "Waits",
-    ]
+_SMALL = re.compile(
+    r"(A|After|An|Another|Consent|For|It|Its|Kept|Logged|Messages|Moved|No|Not|One|Only|Outside|Sent"
+    r"|Staff|That|The|This|Tried|Waits) "
 )
 
 
@@ -98,8 +74,7 @@ def sentence(message: Told) -> str:
 
 def uncapitalised(sentence: str) -> str:
     """As it reads after a colon."""
-    first, _, rest = sentence.partition(" ")
-    return f"{first.lower()} {rest}" if first in _SMALL and rest else sentence
+    return sentence[:1].lower() + sentence[1:] if _SMALL.match(sentence) else sentence
 
 
 def step_name(key: str | None) -> str:

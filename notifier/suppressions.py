@@ -79,3 +79,19 @@ def _cancel_waiting(
     if events:
         session.execute(insert(MessageEvent), events)
     return list(waiting)
+
+
+def lift(session: Session, suppression: Suppression, *, reason: str, now: datetime, actor: str) -> None:
+    """This sender may write to this address again; what it was asked to stop stays stopped until a replan."""
+    suppression.lifted_at, suppression.lifted_reason = now, reason
+    session.flush()
+    audit.note(
+        session,
+        clinic_id=suppression.clinic_id,
+        at=now,
+        actor=actor,
+        action="address.lifted",
+        subject="sender",
+        subject_id=suppression.sender_id,
+        reason=reason,
+    )

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
+
+import hatch_build
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = "notifier/_shipped"
+VENDORED = {"htmx.min.js", "htmx.LICENSE.txt", "pico.min.css", "pico.LICENSE.txt", "versions.json"}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +84,8 @@ def test_the_wheel_has_nothing_else_and_nothing_twice(names: list[str]) -> None:
     strange = [name for name in names if not name.startswith(("notifier/", "aftercare_notifier-"))]
     assert strange == []
     assert [name for name in names if name.endswith((".pyc", ".db", ".jsonl"))] == []
+    vendored = {name for name in names if name.startswith(f"{hatch_build.VENDOR}/")}
+    assert vendored == {f"{hatch_build.VENDOR}/{name}" for name in VENDORED}
 
 
 def test_the_wheel_installs_the_command_with_its_licence(wheel: Path, names: list[str]) -> None:
@@ -92,6 +101,23 @@ def test_installed_elsewhere_it_finds_its_files(unpacked: Path, tmp_path: Path) 
     assert found == [
         str(unpacked / SHIPPED / name) for name in ("templates", "migrations", "config.example.toml")
     ]
+
+
+def test_installed_elsewhere_it_finds_what_its_pages_load(unpacked: Path, tmp_path: Path) -> None:
+    program = "from importlib.resources import files; print(files('notifier.web') / 'static' / 'vendor')"
+    (found,) = run(unpacked, tmp_path, "-c", program).stdout.split()
+    assert found == str(unpacked / hatch_build.VENDOR)
+    assert {path.name for path in Path(found).iterdir()} == VENDORED
+
+
+def test_a_source_distribution_builds_without_npm(tmp_path: Path) -> None:
+    """It has what the hook needs to see that nothing is to be fetched."""
+    (built,) = SdistBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    with tarfile.open(built) as archive:
+        archive.extractall(tmp_path)
+    (tree,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert (tree / "hatch_build.py").is_file()
+    assert hatch_build.is_current(tree)
 
 
 def test_installed_elsewhere_it_answers_and_checks_its_plans(unpacked: Path, tmp_path: Path) -> None:
@@ -132,6 +158,62 @@ def test_every_requirement_has_hashes_and_none_an_address(name: str) -> None:
 
 def test_what_is_needed_to_run_is_a_part_of_what_is_needed_to_develop() -> None:
     assert requirements("requirements.txt").items() <= requirements("requirements-dev.txt").items()
+
+
+# What the pages load
+
+
+def locked() -> dict[str, dict[str, str]]:
+    packages: dict[str, dict[str, str]] = json.loads((ROOT / "package-lock.json").read_text("utf-8"))[
+        "packages"
+    ]
+    return {path: package for path, package in packages.items() if path}
+
+
+def test_every_npm_package_has_a_hash_and_none_an_address() -> None:
+    assert [path for path, package in locked().items() if "sha512-" not in package["integrity"]] == []
+    assert [path for path, package in locked().items() if "resolved" in package] == []
+
+
+def test_people_get_no_npm_package_but_those_that_pages_load() -> None:
+    """The rest is for looking at the pages in tests; node_modules is not shipped."""
+    needed = {
+        path.removeprefix("node_modules/") for path, package in locked().items() if "dev" not in package
+    }
+    assert needed == set(hatch_build.TAKEN)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A checkout as far as the hook looks: the lock, and what was fetched by it."""
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / hatch_build.VENDOR, tmp_path / hatch_build.VENDOR)
+    return tmp_path
+
+
+def test_what_is_there_is_not_fetched_again(tree: Path) -> None:
+    assert hatch_build.is_current(tree)
+    hatch_build.bring_assets(tree)
+
+
+def test_it_is_fetched_when_a_file_is_missing_or_the_lock_moved_on(tree: Path) -> None:
+    lock = tree / "package-lock.json"
+    lock.write_text(lock.read_text("utf-8").replace('"version": "2.1.1"', '"version": "2.1.2"'), "utf-8")
+    assert not hatch_build.is_current(tree)
+    shutil.copy(ROOT / "package-lock.json", tree)
+    (tree / hatch_build.VENDOR / "htmx.min.js").unlink()
+    assert not hatch_build.is_current(tree)
+
+
+def test_npm_out_of_reach_is_said_in_words(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:9/")
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+    monkeypatch.setenv("npm_config_cache", str(tree / "cache"))
+    (tree / hatch_build.VENDOR / "htmx.min.js").unlink()
+    with pytest.raises(hatch_build.NpmFailed, match="npm cannot reach its registry"):
+        hatch_build.bring_assets(tree)
+    assert (tree / hatch_build.VENDOR / "pico.min.css").is_file()
 
 
 # The start

@@ -1,0 +1,113 @@
+"""What a patient says at the desk about being written to: yes, no, or "stop writing to this number"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from notifier import audit, consent, reach, suppressions
+from notifier.consent import ConsentGiven
+from notifier.effects import Effect, Watch, follow
+from notifier.errors import InputError
+from notifier.models import Clinic, Patient, Suppression
+from notifier.patient_edits import lock
+from notifier.rules.plan import CHANNELS
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """`method` is how it was said: at the desk, by phone, on a form; `wording` what was read out."""
+
+    channels: tuple[str, ...]
+    granted: bool
+    method: str = ""
+    wording: str = ""
+    stop_address: bool = False  # a no that binds everybody who uses the address
+
+
+def record(session: Session, patient: Patient, said: Said, *, now: datetime, actor: str) -> Effect:
+    """One line in the ledger for each channel; unsent messages follow, and what came back is said."""
+    _require_sense(said)
+    lock(session, patient)
+    watch = Watch(session, patient)
+    given = [
+        (patient, ConsentGiven(channel, said.granted, now, said.method, said.wording))
+        for channel in said.channels
+    ]
+    consent.record_all(session, given, now=now, actor=actor)
+    for channel in said.channels:
+        if said.granted and channel == "email":
+            _lift(session, patient, channel, now, actor)
+        elif said.stop_address:
+            _stop_address(session, patient, channel, now, actor)
+    audit.note(
+        session,
+        clinic_id=patient.clinic_id,
+        at=now,
+        actor=actor,
+        action="consent.granted" if said.granted else "consent.withdrawn",
+        subject="patient",
+        subject_id=patient.id,
+        channels=list(said.channels),
+        method=said.method,
+    )
+    return follow(session, patient, watch, now=now, actor=actor)
+
+
+def _require_sense(said: Said) -> None:
+    if not said.channels or not set(said.channels) <= set(CHANNELS):
+        raise InputError("Say what it is about: SMS, e-mail or both.", field="channels")
+    if not said.method.strip():
+        raise InputError("Say how the patient told you, such as at the desk.", field="method")
+    if said.granted and not said.wording.strip():
+        raise InputError("Enter the words that the patient agreed to.", field="wording")
+
+
+def standing_suppressions(session: Session, patient: Patient) -> dict[str, Suppression]:
+    """By channel: the stop that binds the patient's address now, whoever asked for it."""
+    known = reach.load(session, [patient])
+    found: dict[str, Suppression] = {}
+    for channel in CHANNELS:
+        sender, address = known.sender(patient, channel), reach.address_of(patient, channel)
+        if sender is not None and (stop := known.suppressions.get((sender.id, address or ""))) is not None:
+            found[channel] = stop
+    return found
+
+
+def _lift(session: Session, patient: Patient, channel: str, now: datetime, actor: str) -> None:
+    """An e-mail address is written to again after a newer yes; an SMS stop only by START from that phone."""
+    stop = standing_suppressions(session, patient).get(channel)
+    if stop is not None and stop.since < now:
+        suppressions.lift(session, stop, reason="The patient agreed again.", now=now, actor=actor)
+
+
+def _stop_address(session: Session, patient: Patient, channel: str, now: datetime, actor: str) -> None:
+    address = reach.address_of(patient, channel)
+    sender = reach.load(session, [patient]).sender(patient, channel)
+    if address is not None and sender is not None:
+        reason = "Asked at the desk that nobody writes to this address."
+        suppressions.suppress(session, sender, address, reason=reason, now=now, actor=actor)
+
+
+def sharing(session: Session, clinic: Clinic, patient: Patient) -> dict[str, list[Patient]]:
+    """By channel: who else is written to at this patient's addresses."""
+    found: dict[str, list[Patient]] = {}
+    for channel, column in (("sms", Patient.phone), ("email", Patient.email)):
+        address = reach.address_of(patient, channel)
+        if address is not None:
+            found[channel] = list(
+                session.scalars(
+                    select(Patient)
+                    .where(
+                        Patient.clinic_id == clinic.id,
+                        column == address,
+                        Patient.id != patient.id,
+                        Patient.erased_at.is_(None),
+                    )
+                    .order_by(Patient.folded_name)
+                )
+            )
+    return found

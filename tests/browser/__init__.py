@@ -1,0 +1,1 @@
+"""The pages in a real browser: few tests, each of something that only a browser can show."""

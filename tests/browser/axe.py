@@ -1,0 +1,42 @@
+"""What axe-core finds on a page, of the rules of WCAG 2.0, 2.1 and 2.2 at levels A and AA."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.chromium import MODULES
+
+LEVELS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa")
+OPTIONS = {
+    "runOnly": {"type": "tag", "values": LEVELS},
+    # Off unless asked for, though it is of level AA.
+    "rules": {"target-size": {"enabled": True}},
+    "resultTypes": ["violations"],
+}
+
+
+def axe(page: Page) -> None:
+    """Fails with every violation, the element it is in and what would mend it."""
+    if found := violations(page):
+        pytest.fail(f"{page.url} is not accessible:\n" + "\n".join(found), pytrace=False)
+
+
+def violations(page: Page) -> list[str]:
+    # The debugger puts it in, past the content policy of the page, which stays as it is for people.
+    page.evaluate(_source())
+    result: dict[str, Any] = page.evaluate("options => axe.run(document, options)", OPTIONS)
+    return [_in_words(rule, node) for rule in result["violations"] for node in rule["nodes"]]
+
+
+@cache
+def _source() -> str:
+    return (MODULES / "axe-core" / "axe.min.js").read_text("utf-8")
+
+
+def _in_words(rule: dict[str, Any], node: dict[str, Any]) -> str:
+    mend = node["failureSummary"].replace("\n", "\n    ")
+    return f"{rule['id']} ({rule['impact']}): {rule['help']}\n  {node['html'][:300]}\n    {mend}"
