@@ -264,6 +264,14 @@ class Patient(Base):
         Index("ix_patients_clinic_id_folded_name", "clinic_id", "folded_name"),
         Index("ix_patients_clinic_id_phone", "clinic_id", "phone"),
         Index("ix_patients_clinic_id_email", "clinic_id", "email"),
+        # Whose addresses the desk has to put right.
+        Index(
+            "ix_patients_to_fix",
+            "clinic_id",
+            "id",
+            sqlite_where=text("phone_problem != '' OR email_problem != ''"),
+            postgresql_where=text("phone_problem != '' OR email_problem != ''"),
+        ),
     )
 
     id: Mapped[int] = _id()
@@ -543,6 +551,16 @@ class Message(Base):
         Index("ix_messages_treatment_id", "treatment_id"),
         # What went out and what did not, by day: the lists and charts of the pages.
         Index("ix_messages_clinic_id_due_at", "clinic_id", "due_at", "status", "channel"),
+        # The same for what was never going to be sent, which stands where it was planned.
+        Index(
+            "ix_messages_never_due",
+            "clinic_id",
+            "created_at",
+            "status",
+            "channel",
+            sqlite_where=text("due_at IS NULL"),
+            postgresql_where=text("due_at IS NULL"),
+        ),
         Index("ix_messages_patient_id_claimed_at", "patient_id", "claimed_at"),
         # What has lately gone to an address, for gap and caps.
         Index(

@@ -198,6 +198,21 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_messages_clinic_id_due_at", ["clinic_id", "due_at", "status", "channel"], unique=False
         )
+        batch_op.create_index(
+            "ix_messages_never_due",
+            ["clinic_id", "created_at", "status", "channel"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NULL"),
+            postgresql_where=sa.text("due_at IS NULL"),
+        )
+    with op.batch_alter_table("patients", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_patients_to_fix",
+            ["clinic_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("phone_problem != '' OR email_problem != ''"),
+            postgresql_where=sa.text("phone_problem != '' OR email_problem != ''"),
+        )
     with op.batch_alter_table("treatments", schema=None) as batch_op:
         batch_op.create_index("ix_treatments_clinic_id_ended_at", ["clinic_id", "ended_at"], unique=False)
         batch_op.create_index("ix_treatments_plan_id", ["plan_id", "id"], unique=False)
@@ -207,7 +222,10 @@ def downgrade() -> None:
     with op.batch_alter_table("treatments", schema=None) as batch_op:
         batch_op.drop_index("ix_treatments_plan_id")
         batch_op.drop_index("ix_treatments_clinic_id_ended_at")
+    with op.batch_alter_table("patients", schema=None) as batch_op:
+        batch_op.drop_index("ix_patients_to_fix")
     with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_index("ix_messages_never_due")
         batch_op.drop_index("ix_messages_clinic_id_due_at")
     op.drop_column("clinics", "currency")
     op.drop_column("clinics", "sms_price")
