@@ -106,7 +106,9 @@ def _channels(app: App) -> dict[str, Channel]:
 def _drain(app: App, channels: dict[str, Channel], stopping: threading.Event) -> None:
     from notifier import db, messages
     from notifier.worker import open_dispatcher
+    from notifier.worker_chores import ChoreRunner
 
+    ChoreRunner(app.engine, app.clock, app.settings, worker="worker --once").run_due()
     dispatcher = open_dispatcher(app.engine, app.clock, channels, app.settings)
     with _on_signal(dispatcher.stop):
         if stopping.is_set():

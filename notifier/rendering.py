@@ -39,10 +39,14 @@ _PREHEADER = 110  # about what a mail program shows beside the subject
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What one message is about; made by `context`. `language` is a tag such as "en" or "es"."""
+    """What one message is about; made by `context`. `language` is a tag such as "en" or "es".
+
+    `to_staff`: it is no patient who reads it, and the notice below an e-mail speaks accordingly.
+    """
 
     language: str
     values: Mapping[str, Mapping[str, object]]
+    to_staff: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +186,8 @@ def _email(
             "The e-mail comes out empty for this patient: every word of it stands inside an if."
         )
     text = light_markdown.to_plain(body)
-    footer = _footer(context.language, tuple(context.values["clinic"].items()))
+    kind = "staff-footer" if context.to_staff else "footer"
+    footer = _footer(kind, context.language, tuple(context.values["clinic"].items()))
     ending = f"{footer.text}\n{footer.unsubscribe}: {unsubscribe_url}" if unsubscribe_url else footer.text
     clinic = context.values["clinic"]
     html = _layout().render(
@@ -282,10 +287,10 @@ class _Footer:
 
 
 @lru_cache(maxsize=256)
-def _footer(language: str, clinic_items: tuple[tuple[str, object], ...]) -> _Footer:
+def _footer(kind: str, language: str, clinic_items: tuple[tuple[str, object], ...]) -> _Footer:
     """The automatic-message notice and words for the unsubscribe link, the same in all of a clinic's mail."""
     clinic = _Group("clinic", clinic_items)
-    files = [f"footer.{tag}.j2" for tag in (language, language.partition("-")[0], "en")]
+    files = [f"{kind}.{tag}.j2" for tag in (language, language.partition("-")[0], "en")]
     template = _environment(markdown=True).select_template(files)
     values = template.new_context({"clinic": clinic})
     with _in_words():

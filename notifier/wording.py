@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -96,7 +96,8 @@ def _literal(text: str) -> str:
 
 def _context(case: Case) -> Context:
     plan = case.definition.plan if case.definition is not None else None
-    return context_of(case.clinic, case.patient, case.treatment, plan, case.tz)
+    context = context_of(case.clinic, case.patient, case.treatment, plan, case.tz)
+    return replace(context, to_staff=case.message.kind == Kind.ALERT)
 
 
 def context_of(

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Engine
 
 from notifier.channels import Channel
-from notifier.clock import Clock
+from notifier.clock import Clock, RunningClock, held
 from notifier.config import Settings
 from notifier.dispatcher import Dispatcher
 from notifier.errors import DatabaseUnavailable
@@ -26,6 +26,7 @@ from notifier.outcomes import Policy
 from notifier.pulse import Pulse
 from notifier.rules.delivery import RetryPolicy
 from notifier.senders import Terms
+from notifier.worker_chores import ChoreRunner
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ def open_dispatcher(
     # What stays in the outbox burdens no carrier, so it has no rate.
     rates = {"sms": settings.sms.max_per_second} if delivery.mode != "outbox" else {}
     terms = Terms(
-        worker=f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:6]}",
+        worker=_new_name(),
         lease=delivery.lease,
         channels=frozenset(channels),
         rates=rates,
@@ -74,17 +75,25 @@ def open_dispatcher(
     )
 
 
+def _new_name() -> str:
+    return f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+
+
 class Worker:
     """Sends what is due, as long as it runs. `start` returns at once; `stop` finishes what is in flight."""
 
     def __init__(
         self, engine: Engine, clock: Clock, channels: Mapping[str, Channel], settings: Settings
     ) -> None:
+        self._clock = clock
         self._dispatcher = open_dispatcher(engine, clock, channels, settings)
+        self._chores = ChoreRunner(engine, clock, settings, worker=_new_name())
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._pulse = Pulse(engine, self.wake)
         self._thread = threading.Thread(target=self._work, name="dispatch", daemon=True)
+        if isinstance(clock, RunningClock):
+            clock.on_change(self.wake)
 
     def start(self) -> None:
         from apscheduler.schedulers.background import BackgroundScheduler
@@ -119,8 +128,10 @@ class Worker:
             self._wake.wait()
             self._wake.clear()
             try:
-                sent = self._dispatcher.drain()
-                self._arm(stuck=not sent)
+                with held(self._clock):
+                    sent = self._dispatcher.drain()
+                    done = self._chores.run_due()
+                self._arm(stuck=not sent and not done)
             except DatabaseUnavailable as error:
                 wait = _AFTER_TROUBLE[min(troubles, len(_AFTER_TROUBLE) - 1)]
                 log.warning("%s Trying again in %d s; nothing is lost.", error, wait)
@@ -145,8 +156,8 @@ class Worker:
         `stuck`: nothing could be sent just now. What is due then waits for its sender's rate or for another
         worker's transaction, and asking without a pause would not make it sooner.
         """
-        wait = self._dispatcher.next_wait()
-        wait = _AT_MOST if wait is None else min(wait, _AT_MOST)
+        waits = (self._dispatcher.next_wait(), self._chores.next_wait(), _AT_MOST)
+        wait = min(wait for wait in waits if wait is not None)
         if stuck:
             wait = max(wait, _WHEN_STUCK)
         self._scheduler.add_job(
