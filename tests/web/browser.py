@@ -120,13 +120,12 @@ class Browser:
         follow: bool = True,
         files: Any = None,
         htmx: bool = False,
-        **headers: str,
+        headers: Mapping[str, str] | None = None,
     ) -> Page:
         """Post these fields, with the proof that a page of ours gave."""
         data: dict[str, Any] = {"csrf": self.csrf} | dict(typed or {})
-        if htmx:
-            headers["HX-Request"] = "true"
-        response = self.client.post(path, data=data, files=files, headers=headers, follow_redirects=follow)
+        sent = dict(headers or {}) | ({"HX-Request": "true"} if htmx else {})
+        response = self.client.post(path, data=data, files=files, headers=sent, follow_redirects=follow)
         return self._seen(Page(response))
 
     def submit(self, action: str, typed: Typed | None = None, **how: Any) -> Page:

@@ -210,7 +210,7 @@ def test_a_form_that_is_not_ours_changes_nothing(site: Installation) -> None:
         ({}, {"Origin": "https://evil.example"}),
         ({}, {"Sec-Fetch-Site": "cross-site"}),
     ):
-        page = browser.post("/sign-out", form, **headers)
+        page = browser.post("/sign-out", form, headers=headers)
         assert page.status == 403
     assert browser.get("/account").path == "/account"
 
