@@ -561,6 +561,14 @@ class Message(Base):
             sqlite_where=text("due_at IS NULL"),
             postgresql_where=text("due_at IS NULL"),
         ),
+        # What a person has to look at; few, and asked for every few seconds.
+        Index(
+            "ix_messages_for_a_person",
+            "clinic_id",
+            "due_at",
+            sqlite_where=text("status IN ('held', 'unknown', 'failed', 'undelivered')"),
+            postgresql_where=text("status IN ('held', 'unknown', 'failed', 'undelivered')"),
+        ),
         Index("ix_messages_patient_id_claimed_at", "patient_id", "claimed_at"),
         # What has lately gone to an address, for gap and caps.
         Index(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Protocol
 
 from notifier.rules.delivery import Status
@@ -28,47 +27,37 @@ class Told(Protocol):
     def attempts(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class StatusWords:
-    """`tone` names colour and shape together: waiting, moving, good, bad, off, person."""
-
-    label: str
-    tone: str
-
-
 _WORDS = {
-    Status.SCHEDULED: StatusWords("Will be sent", "waiting"),
-    Status.HELD: StatusWords("Waits for a person", "person"),
-    Status.SENDING: StatusWords("Being sent", "moving"),
-    Status.ACCEPTED: StatusWords("Handed over", "moving"),
-    Status.SENT: StatusWords("Sent", "good"),
-    Status.DELIVERED: StatusWords("Delivered", "good"),
-    Status.UNDELIVERED: StatusWords("Not delivered", "bad"),
-    Status.FAILED: StatusWords("Failed", "bad"),
-    Status.UNKNOWN: StatusWords("Not known whether it arrived", "person"),
-    Status.SKIPPED: StatusWords("Not sent", "off"),
-    Status.CANCELLED: StatusWords("Cancelled", "off"),
+    Status.SCHEDULED: "Will be sent",
+    Status.HELD: "Waits for a person",
+    Status.SENDING: "Being sent",
+    Status.ACCEPTED: "Handed over",
+    Status.SENT: "Sent",
+    Status.DELIVERED: "Delivered",
+    Status.UNDELIVERED: "Not delivered",
+    Status.FAILED: "Failed",
+    Status.UNKNOWN: "Not known whether it arrived",
+    Status.SKIPPED: "Not sent",
+    Status.CANCELLED: "Cancelled",
 }
-_RETRY = StatusWords("Will be tried again", "waiting")
-_PAUSED = StatusWords("Paused", "person")
 
 
-def of_status(status: str) -> StatusWords:
+def of_status(status: str) -> str:
     """For lists and filters, where there is no message to look at."""
     return _WORDS[Status(status)]
 
 
-def of_message(message: Told) -> StatusWords:
+def of_message(message: Told) -> str:
     if message.status == Status.SCHEDULED and message.attempts:
-        return _RETRY
+        return "Will be tried again"
     if message.status == Status.HELD and message.reason_code == "paused":
-        return _PAUSED
+        return "Paused"
     return of_status(message.status)
 
 
 def sentence(message: Told) -> str:
     """The state and the reason in one: "Not sent: the number is a landline, which cannot receive SMS."."""
-    label = of_message(message).label
+    label = of_message(message)
     return f"{label}: {uncapitalised(message.reason)}" if message.reason else label
 
 

@@ -14,7 +14,7 @@ def message(status: str, reason: str = "", *, code: str = "", attempts: int = 0)
 
 
 def test_every_status_has_its_words() -> None:
-    labels = [status_words.of_status(status).label for status in Status]
+    labels = [status_words.of_status(status) for status in Status]
     assert all(labels)
     assert len(set(labels)) == len(Status)
 

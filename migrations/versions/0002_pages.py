@@ -205,6 +205,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("due_at IS NULL"),
             postgresql_where=sa.text("due_at IS NULL"),
         )
+        batch_op.create_index(
+            "ix_messages_for_a_person",
+            ["clinic_id", "due_at"],
+            unique=False,
+            sqlite_where=sa.text("status IN ('held', 'unknown', 'failed', 'undelivered')"),
+            postgresql_where=sa.text("status IN ('held', 'unknown', 'failed', 'undelivered')"),
+        )
     with op.batch_alter_table("patients", schema=None) as batch_op:
         batch_op.create_index(
             "ix_patients_to_fix",
@@ -225,6 +232,7 @@ def downgrade() -> None:
     with op.batch_alter_table("patients", schema=None) as batch_op:
         batch_op.drop_index("ix_patients_to_fix")
     with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_index("ix_messages_for_a_person")
         batch_op.drop_index("ix_messages_never_due")
         batch_op.drop_index("ix_messages_clinic_id_due_at")
     op.drop_column("clinics", "currency")
