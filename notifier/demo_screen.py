@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, select
 
-from notifier import clinics, db, plans
+from notifier import clinics, db, plans, reason_groups
 from notifier.import_report import ImportReport, report_text
 from notifier.models import Clinic, Message, Patient, PlanVersion, Treatment
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
@@ -165,23 +165,5 @@ def _count(engine: Engine) -> tuple[dict[tuple[str, str], Counter[str]], Counter
                 tally["waiting"] += 1
             else:
                 tally["stopped"] += 1
-                reasons[_plain(message.reason)] += 1
+                reasons[reason_groups.group_of(message.reason, message.reason_code).words] += 1
     return steps, reasons
-
-
-def _plain(reason: str) -> str:
-    """Reasons that differ only in their moments count as one."""
-    for start, general in (
-        ("The newer treatment", "A newer treatment on the same plan takes over."),
-        ("Overtaken", "Logged late: overtaken by a later step that was due by then."),
-        ("It was useful until", "Logged too late to be useful."),
-        ("To keep messages apart", "It could not be kept apart from others while it was useful."),
-        ("Consent to", "Consent was withdrawn."),
-        ("The treatment was voided", "The treatment was voided."),
-        ("Not for this patient: the step is for score", "Only for patients who say they are still sore."),
-        ("Not for this patient: the step is for first", "Only after a first treatment."),
-        ("One visit", "One visit gets one first-day message, from the plan of highest caution."),
-    ):
-        if reason.startswith(start):
-            return general
-    return reason

@@ -1,0 +1,130 @@
+"""How many messages went out and how many did not: in all, by day, by reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import CTE, Integer, and_, case, column, func, literal_column, or_, select, values
+from sqlalchemy.orm import Session
+
+from notifier import reason_groups
+from notifier.db import UTCDateTime
+from notifier.delivery import OUTCOME_OF, Filters, legs, midnight, within
+from notifier.models import Clinic, Message, Patient
+from notifier.reason_groups import Group
+from notifier.rules.delivery import Status
+from notifier.rules.zones import zone
+
+# So many columns stand in a chart; more days than that are counted by the week.
+_MOST_COLUMNS = 62
+_STOPPED = [
+    str(status)
+    for status in (
+        *(Status.FAILED, Status.UNDELIVERED, Status.SKIPPED, Status.CANCELLED),
+        *(Status.HELD, Status.UNKNOWN),
+    )
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A day, or the days of a week, and what became of its messages."""
+
+    first: date
+    last: date
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    group: Group
+    count: int
+
+
+def by_day(session: Session, clinic: Clinic, filters: Filters) -> list[Stretch]:
+    """Every day of the filters, also those without any; weeks, where there are too many days."""
+    tz = zone(clinic.timezone)
+    stretches = _stretches(filters)
+    bounds = _bounds(stretches, tz)
+    for when, test in legs(clinic, filters):
+        inside = and_(when >= bounds.c.begins, when < bounds.c.ends)
+        rows = session.execute(
+            select(bounds.c.place, Message.status, func.count())
+            .join_from(bounds, Message, and_(inside, test))
+            .group_by(bounds.c.place, Message.status)
+        )
+        for place, status, count in rows:
+            stretches[place].outcomes[OUTCOME_OF[status]] += count
+    return stretches
+
+
+def _stretches(filters: Filters) -> list[Stretch]:
+    length = 1 if filters.days <= _MOST_COLUMNS else 7
+    starts = range(0, filters.days, length)
+    return [
+        Stretch(
+            filters.first + timedelta(days=start),
+            min(filters.first + timedelta(days=start + length - 1), filters.last),
+        )
+        for start in starts
+    ]
+
+
+def _bounds(stretches: Sequence[Stretch], tz: ZoneInfo) -> CTE:
+    """A day is as long as the clinic's clock says, so its ends are told to the database."""
+    moments: list[tuple[int, datetime, datetime]] = [
+        (place, midnight(stretch.first, tz), midnight(stretch.last + timedelta(days=1), tz))
+        for place, stretch in enumerate(stretches)
+    ]
+    named = values(
+        column("place", Integer), column("begins", UTCDateTime), column("ends", UTCDateTime), name="bounds"
+    )
+    return named.data(moments).cte("days")
+
+
+def totals(stretches: Sequence[Stretch]) -> Counter[str]:
+    return sum((stretch.outcomes for stretch in stretches), Counter())
+
+
+def by_reason(session: Session, clinic: Clinic, filters: Filters) -> list[Why]:
+    """Why messages were stopped, the most frequent first."""
+    tz = zone(clinic.timezone)
+    # Where the code says all, the sentence with its moments only makes more rows.
+    told = case((Message.reason_code.in_(reason_groups.CODES_THAT_SAY_ALL), ""), else_=Message.reason)
+    counted: Counter[Group] = Counter()
+    for when, test in legs(clinic, filters):
+        rows = session.execute(
+            select(Message.reason_code, told, func.count())
+            .where(test, within(when, filters, tz), Message.status.in_(_STOPPED))
+            .group_by(Message.reason_code, told)
+        )
+        for code, reason, count in rows:
+            counted[reason_groups.group_of(reason, code)] += count
+    return [Why(group, count) for group, count in counted.most_common()]
+
+
+# As a partial index says it, word for word.
+_FAULTY = or_(Patient.phone_problem != literal_column("''"), Patient.email_problem != literal_column("''"))
+
+
+@dataclass(frozen=True, slots=True)
+class ToFix:
+    """A patient whose number or e-mail address a provider could not reach."""
+
+    patient: Patient
+    problem: str
+
+
+def to_fix(session: Session, clinic: Clinic, *, limit: int = 50) -> list[ToFix]:
+    faulty = select(Patient).where(Patient.clinic_id == clinic.id, _FAULTY)
+    rows = session.scalars(faulty.order_by(Patient.id).limit(limit))
+    return [ToFix(patient, patient.phone_problem or patient.email_problem) for patient in rows]
+
+
+def count_to_fix(session: Session, clinic: Clinic) -> int:
+    faulty = select(func.count()).select_from(Patient).where(Patient.clinic_id == clinic.id, _FAULTY)
+    return session.scalar(faulty) or 0

@@ -1,0 +1,149 @@
+"""Why messages were not sent, in few plain sentences: reasons that differ only in their moments are one."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from sqlalchemy import ColumnElement, and_, not_, or_
+
+from notifier.models import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`key` stands in addresses of pages. `to_act`: somebody at the clinic can do something about it."""
+
+    key: str
+    words: str
+    to_act: bool = False
+    codes: tuple[str, ...] = ()
+    # Beginnings of reasons, `%` standing for what differs, as in SQL.
+    likes: tuple[str, ...] = ()
+
+    def holds(self, reason: str, code: str) -> bool:
+        return code in self.codes or any(_pattern(like).match(reason) for like in self.likes)
+
+    def condition(self) -> ColumnElement[bool]:
+        """The same, asked of the database."""
+        tests = [_begins(like) for like in self.likes]
+        if self.codes:
+            tests.append(Message.reason_code.in_(self.codes))
+        return or_(*tests)
+
+
+@lru_cache(maxsize=256)
+def _pattern(like: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in like.split("%")), re.DOTALL)
+
+
+def _begins(like: str) -> ColumnElement[bool]:
+    return Message.reason.like(f"{like}%")
+
+
+# What the code alone says; the sentence beside it only adds moments and names.
+_BY_CODE = (
+    Group(
+        "same-visit",
+        "One visit gets one first-day message, of the plan with most care.",
+        codes=("same_visit",),
+    ),
+    Group("superseded", "A newer treatment on the same plan takes over.", codes=("superseded",)),
+    Group("overtaken", "Logged late: overtaken by a later step that was due by then.", codes=("overtaken",)),
+    Group("pace", "It could not be kept apart from others while it was useful.", codes=("pace",)),
+    Group("essentials", "The patient gets safety messages only.", codes=("essentials",)),
+    Group("void", "The treatment was voided.", codes=("void",)),
+    Group("person", "Somebody at the clinic cancelled it.", codes=("person",)),
+    Group("replanned", "It goes another way, or is no longer part of the plan.", codes=("replanned",)),
+    Group("paused", "The patient's messages are paused until staff have looked.", True, codes=("paused",)),
+    Group("render", "The text could not be made.", True, codes=("render",)),
+    Group("broken", "It could not be prepared.", True, codes=("broken",)),
+)
+_BY_SENTENCE = (
+    Group("no-consent", "No consent is on record.", True, likes=("No consent to",)),
+    Group("withdrawn", "Consent was withdrawn.", likes=("Consent to",)),
+    Group(
+        "opted-out",
+        "The number or address opted out.",
+        codes=("opt_out",),
+        likes=("This number opted out", "This address opted out"),
+    ),
+    Group(
+        "landline",
+        "The number is a landline, which cannot receive SMS.",
+        True,
+        likes=("The number is a landline", "This number is a landline"),
+    ),
+    Group("no-phone", "No phone number is on record.", True, likes=("No phone number is on record",)),
+    Group("no-email", "No e-mail address is on record.", True, likes=("No e-mail address is on record",)),
+    Group(
+        "wrong-number",
+        "The number is wrong or no longer in use.",
+        True,
+        likes=("This is not a valid phone", "This number is unknown", "This phone number cannot be reached"),
+    ),
+    Group("no-sender", "The clinic has no sender for it.", True, likes=("The clinic has no sender",)),
+    Group("no-text", "The step has no text for it.", True, likes=("The step has no text",)),
+    Group(
+        "names-treatment",
+        "The words name the treatment, and the patient has not asked for that.",
+        likes=("The words name the treatment",),
+    ),
+    Group("erased", "The patient's data were erased.", likes=("The patient's data were erased",)),
+    Group(
+        "still-sore",
+        "Only for patients who say they are still sore.",
+        likes=("Not for this patient: the step is for score",),
+    ),
+    Group(
+        "first-only",
+        "Only after a first treatment.",
+        likes=("Not for this patient: the step is for first", "Only for a first treatment"),
+    ),
+    Group("no-visit", "No next visit is booked.", codes=("no_visit",), likes=("No next visit is booked",)),
+    Group("others-only", "The step is for other patients.", codes=("audience",)),
+    Group(
+        "logged-too-late",
+        "Logged too late to be useful.",
+        True,
+        likes=("It was useful until %, and the first moment it could leave",),
+    ),
+    Group(
+        "not-in-time",
+        "It could not leave while it was useful.",
+        True,
+        likes=("It was useful until % and could not leave before",),
+    ),
+    Group("sender-stopped", "Its sender could not send while it was useful.", True, codes=("too_late",)),
+)
+# The first that holds counts, so what is special stands before what is general.
+GROUPS = (*_BY_CODE, *_BY_SENTENCE)
+CODES_THAT_SAY_ALL = tuple(code for group in _BY_CODE for code in group.codes)
+_BY_KEY = {group.key: group for group in GROUPS}
+# What is said of a try rather than of its cause.
+_TAILS = (" That was the last try.", " Another try would come too late.")
+
+
+@lru_cache(maxsize=10_000)
+def group_of(reason: str, code: str) -> Group:
+    """The group of a message that was stopped; a provider's own words are one by themselves."""
+    for group in GROUPS:
+        if group.holds(reason, code):
+            return group
+    cause = reason
+    for tail in _TAILS:
+        cause = cause.removesuffix(tail)
+    return Group(cause, cause or "No reason was given.", to_act=True, likes=(cause,))
+
+
+def named(key: str) -> Group:
+    """By the key that an address of a page carries."""
+    return _BY_KEY.get(key) or Group(key, key, to_act=True, likes=(key,))
+
+
+def in_group(key: str) -> ColumnElement[bool]:
+    """Whether a message's reason counts to this group, and not to one that stands before it."""
+    group = named(key)
+    before = GROUPS[: GROUPS.index(group)] if group in GROUPS else GROUPS
+    return and_(group.condition(), *(not_(other.condition()) for other in before))
