@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from importlib import resources
 from zoneinfo import ZoneInfo
@@ -39,3 +39,9 @@ def to_instant(local: datetime, tz: ZoneInfo, *, fold: int = 0) -> datetime:
     the first. `fold=1` answers the other way round: back by the gap, and the second.
     """
     return local.replace(tzinfo=tz, fold=fold).astimezone(UTC)
+
+
+def day_span(day: date, tz: ZoneInfo) -> tuple[datetime, datetime]:
+    """The first moment of a calendar day in this zone, and that of the next day."""
+    start, end = (datetime.combine(day + timedelta(days=ahead), time()) for ahead in (0, 1))
+    return to_instant(start, tz), to_instant(end, tz)
