@@ -15,6 +15,7 @@ from notifier.cli_output import echo_json, table
 from notifier.cli_patients import patient_app
 from notifier.cli_plans import plan_app
 from notifier.cli_staff import user_app
+from notifier.cli_tokens import token_app
 from notifier.cli_treatments import treatment_app
 from notifier.cli_worker import send_test, worker
 
@@ -90,6 +91,7 @@ app.add_typer(patient_app, name="patient")
 app.command("messages")(list_messages)
 app.command("send-test")(send_test)
 app.add_typer(user_app, name="user")
+app.add_typer(token_app, name="token")
 app.command("doctor")(doctor)
 app.command("migrate")(migrate)
 

@@ -1,4 +1,4 @@
-"""`notifier user`: who may sign in once the pages are there."""
+"""`notifier user`: who may sign in, and the link by which they choose a password."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from notifier.cli_context import (
 )
 from notifier.cli_output import echo_json, table
 from notifier.cli_questions import ask_password
+from notifier.errors import ConflictError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from notifier.cli_context import App
+    from notifier.config import WebSettings
     from notifier.models import Staff
 
 user_app = typer.Typer(no_args_is_help=True, help="Staff: who may sign in.")
@@ -72,7 +74,7 @@ def add(
         return
     say(f"{row['name']} <{row['email']}> is on the staff of {where} as {row['role']}.")
     if not row["may_sign_in"]:
-        say("They have no password, so they cannot sign in yet.")
+        say(f"They have no password yet. For a link to choose one: notifier user link {row['email']}")
 
 
 def _password(app: App, clinic: str | None, email: str, as_json: bool) -> str | None:
@@ -143,6 +145,57 @@ def enable(
         echo_json(row)
     else:
         say(f"{row['email']} is enabled again.")
+
+
+@user_app.command("link")
+@command
+def link(
+    email: EmailArgument,
+    config: ConfigOption = None,
+    clinic: ClinicOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """A link for a person to choose a new password. An earlier one is no longer valid."""
+    with open_app(config) as app:
+        row = change(app, lambda session: _invitation(session, app, clinic, email))
+    if as_json:
+        echo_json(row)
+        return
+    say(f"With this link {row['name']} chooses a password, once, within {row['days']} days:")
+    say(f"\n    {row['link']}\n")
+    say("Whoever has it can do so: hand it to nobody else.")
+
+
+def _invitation(session: Session, app: App, clinic: str | None, email: str) -> dict[str, Any]:
+    from notifier import audit, staff, staff_links
+
+    at = clinic_of(session, clinic)
+    person = staff.find(session, at, email)
+    if person.disabled_at is not None:
+        raise ConflictError(f"{person.email} is disabled. First: notifier user enable {person.email}")
+    secret = staff_links.create(session, at, person, staff_links.INVITATION, actor=actor())
+    audit.note(
+        session,
+        clinic_id=at.id,
+        at=app.clock.now(),
+        actor=actor(),
+        action="staff.invited",
+        subject="staff",
+        subject_id=person.id,
+    )
+    return {
+        "email": person.email,
+        "name": person.name,
+        "link": f"{_address_of_pages(app.settings.web)}/link/{secret}",
+        "days": staff_links.LASTS[staff_links.INVITATION].days,
+    }
+
+
+def _address_of_pages(web: WebSettings) -> str:
+    """Where browsers reach them; without `web.base_url`, those on this machine."""
+    everywhere = web.host in ("0.0.0.0", "::", "")
+    host = "localhost" if everywhere else f"[{web.host}]" if ":" in web.host else web.host
+    return web.base_url.rstrip("/") or f"http://{host}:{web.port}"
 
 
 def _switch(

@@ -97,7 +97,7 @@ def of_clinic(session: Session, clinic: Clinic) -> list[tuple[Staff, str]]:
 
 def disable(session: Session, clinic: Clinic, email: str, *, now: datetime, actor: str) -> Staff:
     """Stop a person from signing in, anywhere. The last admin of a clinic stays."""
-    person = _find(session, clinic, email)
+    person = find(session, clinic, email)
     if person.disabled_at is not None:
         raise ConflictError(f"{person.email} is disabled already.")
     for membership in person.memberships:
@@ -111,7 +111,7 @@ def disable(session: Session, clinic: Clinic, email: str, *, now: datetime, acto
 
 def enable(session: Session, clinic: Clinic, email: str, *, now: datetime, actor: str) -> Staff:
     """Undo: the person may sign in again, with the password they had."""
-    person = _find(session, clinic, email)
+    person = find(session, clinic, email)
     if person.disabled_at is None:
         raise ConflictError(f"{person.email} is not disabled.")
     person.disabled_at = None
@@ -119,7 +119,7 @@ def enable(session: Session, clinic: Clinic, email: str, *, now: datetime, actor
     return person
 
 
-def _find(session: Session, clinic: Clinic, email: str) -> Staff:
+def find(session: Session, clinic: Clinic, email: str) -> Staff:
     address = _address(email)
     for person, _ in of_clinic(session, clinic):
         if person.email == address:
