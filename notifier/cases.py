@@ -69,6 +69,10 @@ class Case:
         return self.definition.plan.step(self.message.step or "") if self.definition else None
 
     @property
+    def why_no_step(self) -> str:
+        return self.plan.why_not(self.message.step or "") if self.definition else "Its plan is not known."
+
+    @property
     def plan(self) -> Plan:
         assert self.definition is not None
         return self.definition.plan

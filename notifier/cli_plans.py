@@ -109,6 +109,7 @@ def _described(definition: Definition) -> dict[str, Any]:
             }
             for step in plan.steps
         ],
+        "off": [step.key for step in plan.off],
     }
 
 
@@ -121,6 +122,8 @@ def _show(row: dict[str, Any], definition: Definition) -> None:
     say(f"Sent between {plan.window.opens:%H:%M} and {plan.window.closes:%H:%M}, {pace}.")
     for step in plan.steps:
         say(f"\n{step.key}\n    {words.step_in_words(plan, step)}")
+    for step in plan.off:
+        say(f"\n{step.key}\n    Switched off: {words.step_in_words(plan, step)}")
 
 
 plan_app.command("check")(check_plans)

@@ -81,7 +81,7 @@ def _treatment(case: Case, now: datetime) -> Verdict | None:
 def _step(case: Case, now: datetime) -> Verdict | None:
     step, patient, treatment = case.step, case.patient, case.treatment
     if step is None or patient is None or treatment is None:
-        return Stop(Status.CANCELLED, "replanned", "The step is no longer part of the plan.")
+        return Stop(Status.CANCELLED, "replanned", case.why_no_step)
     if case.replaced is not None and case.replaced.status in MAY_HAVE_ARRIVED:
         return Stop(Status.SKIPPED, "replanned", "The message it was to stand in for arrived after all.")
     if patient.essentials and not step.safety:

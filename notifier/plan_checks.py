@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from notifier.errors import PlanError
@@ -20,13 +21,16 @@ _LANGUAGE_NAMES = {"en": "English", "es": "Spanish"}
 class Finding:
     """An error misleads a patient, breaks a promise or keeps a message from going out; a warning does not.
 
-    `line` is None only where there is no file to have one.
+    `line` is None only where there is no file to have one. `step` is the place of the step that is meant, or
+    None for the plan as a whole; `key` is the setting, or the name of the text, such as day1-soreness.en.
     """
 
     severity: Severity
     file: str
     line: int | None
     message: str
+    step: int | None = None
+    key: str = ""
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"
@@ -54,6 +58,7 @@ class _Check:
         self.content, self.folder, self.source = content, folder, source
         self.found: list[Finding] = []
         self.texts: dict[tuple[str, str], TextTemplate] = {}
+        self.places: dict[str, int] = {}
 
     def findings(self) -> list[Finding]:
         self._parse_texts()
@@ -62,12 +67,14 @@ class _Check:
         except PlanError as error:
             self._in_plan("error", *(error.place or (None, "")), error.plain)
         else:
+            # Steps that are switched off are in the file, and keep their place there.
+            self.places = {table["key"]: index for index, table in enumerate(self.content["plan"]["steps"])}
             self._names(plan)
             for remark in timing_remarks(plan):
-                self._in_plan(remark.severity, remark.step, remark.key, remark.message)
-            for index, step in enumerate(plan.steps):
-                for language in LANGUAGES:
-                    self._text(plan, index, step, language)
+                place = None if remark.step is None else self.places[plan.steps[remark.step].key]
+                self._in_plan(remark.severity, place, remark.key, remark.message)
+            for step, language in product(plan.steps, LANGUAGES):
+                self._text(plan, step, language)
         return sorted(self.found, key=lambda finding: (finding.file, finding.line or 0))
 
     def _parse_texts(self) -> None:
@@ -76,38 +83,38 @@ class _Check:
             try:
                 self.texts[step, language] = parse_text(source, file=self._file(name))
             except PlanError as error:
-                self._add("error", self._file(name), error.line or 1, error.plain)
+                self._in_text("error", name, error.line or 1, error.plain)
 
     def _names(self, plan: Plan) -> None:
         for name in self.content["texts"]:
             step, _, language = name.rpartition(".")
-            if plan.step(step) is None:
-                steps = ", ".join(known.key for known in plan.steps)
+            if step not in self.places:
+                steps = ", ".join(self.places)
                 words = f'There is no step "{step or name}" in this plan; its steps are {steps}.'
-                self._add("error", self._file(name), 1, words)
+                self._in_text("error", name, 1, words)
             elif language not in LANGUAGES:
                 words = f'Nobody is written to in "{language}"; the languages are {", ".join(LANGUAGES)}.'
-                self._add("error", self._file(name), 1, words)
+                self._in_text("error", name, 1, words)
 
-    def _text(self, plan: Plan, index: int, step: Step, language: str) -> None:
+    def _text(self, plan: Plan, step: Step, language: str) -> None:
         name = f"{step.key}.{language}"
         if name not in self.content["texts"]:
             words = f"{step.key}: there is no {_LANGUAGE_NAMES[language]} text; write {name}.j2."
-            self._in_plan("error", index, "key", words)
+            self._in_plan("error", self.places[step.key], "key", words)
             return
         text = self.texts.get((step.key, language))
         if text is None:
             return  # it cannot be read, which is a finding of its own
         for block, remark in text_remarks(plan, step, language, text):
             line = text.lines[block] + getattr(text, block).count("\n", 0, remark.at)
-            self._add(remark.severity, self._file(name), line, remark.message)
+            self._in_text(remark.severity, name, line, remark.message)
 
     def _file(self, name: str) -> str:
         return str(self.folder / f"{name}.j2")
 
     def _in_plan(self, severity: Severity, step: int | None, key: str, message: str) -> None:
         line = None if self.source is None else line_of(self.source, step, key) or 1
-        self._add(severity, str(self.folder / "plan.toml"), line, message)
+        self.found.append(Finding(severity, str(self.folder / "plan.toml"), line, message, step, key))
 
-    def _add(self, severity: Severity, file: str, line: int | None, message: str) -> None:
-        self.found.append(Finding(severity, file, line, message))
+    def _in_text(self, severity: Severity, name: str, line: int, message: str) -> None:
+        self.found.append(Finding(severity, self._file(name), line, message, None, name))

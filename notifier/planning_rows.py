@@ -168,7 +168,7 @@ class _Writer:
             if instead is not None:
                 reason = f"It goes by {'SMS' if instead.channel == 'sms' else 'e-mail'} instead."
             elif plan.step(step or "") is None:
-                reason = "The step is no longer part of the plan."
+                reason = plan.why_not(step or "")
             else:
                 continue
             before = message.status

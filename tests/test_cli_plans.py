@@ -244,7 +244,7 @@ def test_check_as_json_is_a_list_of_findings(edited: Path) -> None:
     result = run("check", edited, "--json")
     (finding,) = json.loads(result.stdout)
     assert result.exit_code == 1
-    assert list(finding) == ["severity", "file", "line", "message"]
+    assert list(finding) == ["severity", "file", "line", "message", "step", "key"]
     assert (finding["severity"], finding["file"]) == ("error", str(edited / "day0-marks.en.j2"))
 
 

@@ -377,3 +377,24 @@ def test_an_editors_content_is_checked_alike_but_plan_toml_has_no_lines(tmp_path
         ("taping/plan.toml", None),
     ]
     assert str(in_memory[1]).startswith("taping/plan.toml: error: day0: it can never go out")
+
+
+OFF = '\n[[steps]]\nkey = "day1"\nafter = "19h"\nuseful_for = "18h"\non = false\n'
+
+
+def test_a_step_that_is_switched_off_is_not_checked_and_may_keep_its_texts(tmp_path: Path) -> None:
+    assert check(folder(tmp_path, PLAN + OFF)) == []
+    shutil.rmtree(tmp_path / "taping")
+    assert check(folder(tmp_path, PLAN + OFF, day1_en=text(sms="Anything"))) == []
+
+
+def test_a_finding_tells_its_place_among_all_steps_those_that_are_off_too(tmp_path: Path) -> None:
+    late = '\n[[steps]]\nkey = "day2"\nafter = "19h"\nuseful_for = "18h"\n'
+    findings = check(
+        folder(tmp_path, PLAN + OFF + late, day2_en=text(), day0_es=text(sms="Hola. STOP to end."))
+    )
+    assert {(finding.step, finding.key) for finding in findings} == {
+        (2, "useful_for"),
+        (2, "key"),
+        (None, "day0.es"),
+    }

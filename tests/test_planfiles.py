@@ -199,3 +199,18 @@ def test_a_plan_is_found_by_its_folder_or_by_a_shipped_key(folder: Path) -> None
     assert find_folder("cupping").name == "cupping"
     with pytest.raises(NotFoundError, match="cupping, dry-needling, shockwave, sports-massage"):
         find_folder("taping")
+
+
+def test_a_step_that_is_switched_off_is_kept_but_not_in_use(folder: Path, tmp_path: Path) -> None:
+    (folder / "plan.toml").write_text(PLAN + "on = false\n", "utf-8")
+    plan = read_folder(folder).plan
+    assert ([step.key for step in plan.steps], [step.key for step in plan.off]) == (["day0"], ["day1"])
+    assert plan.step("day1") is None
+    assert copy(read_content(folder), tmp_path) == read_content(folder)
+
+
+def test_a_plan_whose_steps_are_all_off_is_none(folder: Path) -> None:
+    off = PLAN.replace('after = "2h"', 'after = "2h"\non = false') + "on = false\n"
+    (folder / "plan.toml").write_text(off, "utf-8")
+    with pytest.raises(PlanError, match="steps: every step is switched off; leave one on"):
+        read_folder(folder)

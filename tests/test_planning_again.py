@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, text
@@ -186,6 +187,34 @@ def test_a_step_that_is_gone_from_the_version_is_cancelled(session: Session, cli
     assert {row.plan_version_id for row in messages(session, treatment).values()} >= {
         treatment.plan_version_id
     }
+
+
+def follow(session: Session, treatment: Treatment, clinic: Clinic, *steps: dict[str, Any]) -> None:
+    """The plan is changed, and this treatment is brought over to the new version."""
+    treatment.plan_version_id = save_cupping(session, clinic, *steps).id
+    replanned(session, treatment.patient, LOGGED)
+
+
+def test_a_step_that_is_switched_off_is_cancelled_and_comes_back_when_it_is_on_again(
+    session: Session, clinic: Clinic
+) -> None:
+    first, hello = {"key": "day0-marks", "after": "2h"}, {"key": "day3-hello", "after": "3d"}
+    save_cupping(session, clinic, first, hello)
+    treatment = log(session, clinic, plan="cupping")
+    follow(session, treatment, clinic, first, hello | {"on": False})
+    row = messages(session, treatment)["day3-hello"]
+    assert (row.status, row.reason) == ("cancelled", "The step is switched off in the plan.")
+    follow(session, treatment, clinic, first, hello | {"on": True})
+    again = messages(session, treatment)["day3-hello"]
+    assert (again.id, again.status, again.due_at) == (row.id, "scheduled", at("2026-02-06 15:30"))
+    assert [event.to_status for event in events(session, again)] == ["scheduled", "cancelled", "scheduled"]
+
+
+def test_a_treatment_logged_while_a_step_is_off_knows_nothing_of_it(session: Session, clinic: Clinic) -> None:
+    save_cupping(
+        session, clinic, {"key": "day0-marks", "after": "2h"}, {"key": "off", "after": "3d", "on": False}
+    )
+    assert list(plan_of(session, log(session, clinic, plan="cupping"))) == ["day0-marks"]
 
 
 # At the same moment

@@ -70,6 +70,7 @@ class Step:
     answer_within: timedelta | None = None
     detail: Mapping[str, Detail] = field(default_factory=dict)
     sources: tuple[str, ...] = ()
+    on: bool = True
 
     def detail_on(self, channel: str) -> Detail:
         return self.detail.get(channel, "minimal")
@@ -82,6 +83,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
+    """`steps` are those in use, in order; `off` those that are switched off, which nobody gets."""
+
     key: str
     name: Mapping[str, str]
     treatment: str
@@ -92,9 +95,16 @@ class Plan:
     supersede: Supersede = "cancel"
     reviewed_by: str = ""
     reviewed_on: date | None = None
+    off: tuple[Step, ...] = ()
 
     def step(self, key: str) -> Step | None:
         return next((step for step in self.steps if step.key == key), None)
+
+    def why_not(self, key: str) -> str:
+        """Why a step is not in use."""
+        if any(step.key == key for step in self.off):
+            return "The step is switched off in the plan."
+        return "The step is no longer part of the plan."
 
     def name_in(self, language: str) -> str:
         return self.name.get(language) or self.name["en"]
@@ -179,12 +189,14 @@ def read_plan(key: str, table: Mapping[str, Any]) -> Plan:
         raise fields.fail("steps", "a plan needs at least one [[steps]].")
     steps = tuple(_read_step(index, step) for index, step in enumerate(tables))
     _refuse_twins(steps)
+    if not any(step.on for step in steps):
+        raise fields.fail("steps", "every step is switched off; leave one on.")
     reviewed_by, reviewed_on = _read_review(fields.take("review", dict, {}, words="a table [review]"))
     plan = Plan(
         key=key,
         name=names,
         treatment=fields.take("treatment", str, key, words="a name such as dry-needling"),
-        steps=steps,
+        steps=tuple(step for step in steps if step.on),
         caution=fields.count("caution", 0),
         window=_read_window(fields),
         pace=Pace(
@@ -193,6 +205,7 @@ def read_plan(key: str, table: Mapping[str, Any]) -> Plan:
         supersede=fields.one_of("supersede", ("cancel", "keep"), "cancel"),
         reviewed_by=reviewed_by,
         reviewed_on=reviewed_on,
+        off=tuple(step for step in steps if not step.on),
     )
     fields.done()
     return plan
@@ -263,6 +276,7 @@ def _read_step(index: int, table: Any) -> Step:
         answer_within=_read_answer_within(fields),
         detail=_read_detail(fields),
         sources=_read_sources(fields),
+        on=fields.take("on", bool, True, words="true or false"),
     )
     fields.done()
     _refuse_nonsense(step, fields)
