@@ -22,8 +22,8 @@ from notifier.cli_context import (
     say,
 )
 from notifier.cli_output import echo_json
-from notifier.cli_times import moment
 from notifier.cli_treatments import ConfirmOption, Logged, logged, show
+from notifier.typed_times import moment
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -21,7 +21,8 @@ from notifier.cli_context import (
     say,
 )
 from notifier.cli_output import echo_json, table
-from notifier.cli_times import moment, told
+from notifier.cli_times import told
+from notifier.typed_times import moment
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo

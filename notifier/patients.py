@@ -34,6 +34,8 @@ class PatientEntry:
     contact_relation: str = ""
     name_treatment: bool | None = None
     is_clean: bool = False
+    # The patient's number here, where one was chosen rather than described.
+    id: int | None = None
 
     @property
     def folded_name(self) -> str:
@@ -80,6 +82,7 @@ class PatientBook:
         self._by_record: dict[str, Patient] = {}
         self._by_name: dict[str, list[Patient]] = defaultdict(list)
         self.known = self._look_up(list(entries))
+        self._by_id = {patient.id: patient for patient in self.known}
         for patient in self.known:
             self._keep(patient)
 
@@ -89,6 +92,7 @@ class PatientBook:
             (Patient.record_number, {entry.record_number for entry in entries} - {""}),
             (Patient.phone, {entry.phone for entry in entries} - {""}),
             (Patient.email, {entry.email for entry in entries} - {""}),
+            (Patient.id, {entry.id for entry in entries} - {None}),
         ):
             if values:
                 rows = self._session.scalars(
@@ -120,6 +124,10 @@ class PatientBook:
         return patient
 
     def _find(self, entry: PatientEntry) -> Patient | None:
+        if entry.id is not None:
+            if entry.id not in self._by_id:
+                raise NotFoundError(f"There is no patient {entry.id} at {self._clinic.name}.")
+            return self._by_id[entry.id]
         if entry.record_number and (known := self._by_record.get(entry.record_number)):
             if not _share_a_name(known, entry):
                 raise ConflictError(

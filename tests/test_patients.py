@@ -259,3 +259,19 @@ def test_a_search_leaves_out_the_erased(session: Session, clinic: Clinic, people
     people[0].erased_at = ENDED
     session.flush()
     assert patients.search(session, clinic, "alice") == []
+
+
+def test_a_patient_chosen_by_number_is_that_one_whatever_the_name_says(
+    session: Session, clinic: Clinic
+) -> None:
+    alice, namesake = enter(session, clinic, ALICE, replace(ALICE, phone="(212) 555-0199", email=""))
+    assert namesake is not alice
+    assert enter(session, clinic, PatientEntry("Alice", id=namesake.id)) == [namesake]
+
+
+def test_a_patient_of_another_clinic_cannot_be_chosen(
+    session: Session, clinic: Clinic, other_clinic: Clinic
+) -> None:
+    (alice,) = enter(session, clinic, ALICE)
+    with pytest.raises(NotFoundError, match="no patient"):
+        enter(session, other_clinic, PatientEntry("Alice", id=alice.id))
