@@ -11,6 +11,9 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from tests.browser.chromium import noted
 from tests.browser.watching import Watch
+from tests.web.conftest import backend as backend
+from tests.web.conftest import live as live
+from tests.web.conftest import site as site
 
 Look = Literal["desktop-light", "desktop-dark", "phone-light", "phone-dark"]
 LOOKS: list[Look] = ["desktop-light", "desktop-dark", "phone-light", "phone-dark"]

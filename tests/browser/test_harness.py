@@ -9,13 +9,12 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from notifier import web
+from notifier.web.security import CONTENT_SECURITY_POLICY as POLICY
 from tests.browser.axe import axe, violations
 from tests.browser.watching import Watch
 
 STATIC = Path(web.__file__).parent / "static"
 SITE = "http://localhost"
-# The application's, because that is what everything here has to work under.
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -34,7 +33,7 @@ SCRIPTS = {"/complains.js": "console.error('The desk is on fire')", "/throws.js"
 
 
 def show(page: Page, body: str, policy: str = POLICY) -> None:
-    """A page with this in it, as the application would serve it."""
+    """A page with this in it, under the policy of the application: everything here has to work there."""
 
     def answer(route: Route) -> None:
         path = urlsplit(route.request.url).path
