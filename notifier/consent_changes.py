@@ -43,6 +43,12 @@ def record(session: Session, patient: Patient, said: Said, *, now: datetime, act
             _lift(session, patient, channel, now, actor)
         elif said.stop_address:
             _stop_address(session, patient, channel, now, actor)
+    note(session, patient, said, now=now, actor=actor)
+    return follow(session, patient, watch, now=now, actor=actor)
+
+
+def note(session: Session, patient: Patient, said: Said, *, now: datetime, actor: str) -> None:
+    """For the audit trail. The ledger has the words themselves."""
     audit.note(
         session,
         clinic_id=patient.clinic_id,
@@ -54,7 +60,6 @@ def record(session: Session, patient: Patient, said: Said, *, now: datetime, act
         channels=list(said.channels),
         method=said.method,
     )
-    return follow(session, patient, watch, now=now, actor=actor)
 
 
 def _require_sense(said: Said) -> None:
