@@ -1,0 +1,149 @@
+"""The course of one treatment: its messages in the order of time, and what they come to in a few words."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from notifier import known_plans, status_words
+from notifier.messages import Listed, leading
+from notifier.models import Clinic, Message, Patient, Treatment
+from notifier.planfiles import Definition
+from notifier.rules import timing
+from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
+from notifier.rules.timing import SkipCode
+from notifier.rules.zones import zone
+
+_OF_ONE_STEP = frozenset({SkipCode.NO_VISIT, SkipCode.AUDIENCE})
+_BAD = frozenset({Status.FAILED, Status.UNDELIVERED, Status.HELD, Status.UNKNOWN})
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A message with its place in time: when it left, is due, or would have been."""
+
+    message: Message
+    at: datetime
+
+    @property
+    def title(self) -> str:
+        return status_words.title(self.message.kind, self.message.step)
+
+    @property
+    def label(self) -> str:
+        return status_words.of_message(self.message)
+
+    @property
+    def sentence(self) -> str:
+        return status_words.sentence(self.message)
+
+
+@dataclass(frozen=True)
+class Course:
+    treatment: Treatment
+    patient: Patient
+    plan_name: str
+    tz: ZoneInfo  # the patient's
+    placed: Sequence[Placed]
+
+    @cached_property
+    def sent(self) -> list[Placed]:
+        return [item for item in self.placed if item.message.status in MAY_HAVE_ARRIVED]
+
+    @property
+    def last(self) -> Placed | None:
+        return max(self.sent, key=lambda item: item.at, default=None)
+
+    @property
+    def next(self) -> Placed | None:
+        waiting = [item for item in self.placed if item.message.status == Status.SCHEDULED]
+        return min(waiting, key=lambda item: item.at, default=None)
+
+    @property
+    def coming(self) -> int:
+        return sum(item.message.status == Status.SCHEDULED for item in self.placed)
+
+    @property
+    def trouble(self) -> Placed | None:
+        """The latest message that went wrong or waits for a person, where nothing took its place."""
+        served = {item.message.step for item in self.sent} | {
+            item.message.step for item in self.placed if item.message.status == Status.SCHEDULED
+        }
+        wrong = [
+            item
+            for item in self.placed
+            if item.message.status in _BAD
+            and (item.message.status in (Status.HELD, Status.UNKNOWN) or item.message.step not in served)
+        ]
+        return max(wrong, key=lambda item: item.at, default=None)
+
+    @property
+    def nothing_because(self) -> str:
+        """Where nothing was sent and nothing will be: why; else empty."""
+        if self.treatment.voided_at is not None or any(
+            item.message.status not in (Status.SKIPPED, Status.CANCELLED) for item in self.placed
+        ):
+            return ""
+        # What binds every step says more than what binds one of them.
+        told = sorted(self.placed, key=lambda item: item.message.reason_code in _OF_ONE_STEP)
+        return next((item.message.reason for item in told), "The plan has no messages.")
+
+
+def courses(
+    session: Session, clinic: Clinic, treatments: Sequence[Treatment], patients: Iterable[Patient]
+) -> list[Course]:
+    """In the order of `treatments`, in two queries."""
+    by_id = {patient.id: patient for patient in patients}
+    plans = known_plans.definitions(session, {treatment.plan_version_id for treatment in treatments})
+    rows: dict[int, list[Message]] = defaultdict(list)
+    found = session.scalars(
+        select(Message)
+        .where(Message.treatment_id.in_([treatment.id for treatment in treatments]))
+        .order_by(Message.id)
+    )
+    for message in found:
+        rows[message.treatment_id or 0].append(message)
+    return [
+        _course(clinic, treatment, by_id[treatment.patient_id], plans[treatment.plan_version_id], rows)
+        for treatment in treatments
+    ]
+
+
+def _course(
+    clinic: Clinic,
+    treatment: Treatment,
+    patient: Patient,
+    definition: Definition,
+    rows: dict[int, list[Message]],
+) -> Course:
+    tz = zone(patient.timezone or clinic.timezone)
+    listed = [Listed(message, treatment.external_id, []) for message in rows[treatment.id]]
+    placed = [
+        Placed(item.message, place(item.message, treatment, definition, tz)) for item in leading(listed)
+    ]
+    return Course(
+        treatment,
+        patient,
+        definition.plan.name_in("en"),
+        tz,
+        sorted(placed, key=lambda item: (item.at, item.message.id)),
+    )
+
+
+def place(message: Message, treatment: Treatment, definition: Definition, tz: ZoneInfo) -> datetime:
+    """What was never due stands where its plan would have had it."""
+    known = message.claimed_at or message.due_at
+    step = definition.plan.step(message.step or "")
+    if known is not None or step is None:
+        return known or message.created_at
+    anchor = treatment.next_visit_at if step.anchor == "next_visit" else treatment.ended_at
+    if anchor is None:
+        return message.created_at
+    return timing.shift(anchor, step.after, tz, step.at)

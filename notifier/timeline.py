@@ -1,0 +1,150 @@
+"""One patient's past and coming messages over all treatments: each with its state, reason and words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from notifier import message_actions, messages, resending, wording
+from notifier.cases import gather
+from notifier.course import Course, Placed, courses
+from notifier.errors import NotifierError
+from notifier.messages import Moment
+from notifier.models import Attempt, Clinic, Message, Patient, Treatment
+from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
+from notifier.rules.zones import zone
+
+TREATMENTS_SHOWN = 20
+_OTHERS_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """`coming` is soonest first, `past` latest first; what waits but is overdue is coming still."""
+
+    courses: Sequence[Course]  # newest treatment first
+    coming: Sequence[Placed]
+    past: Sequence[Placed]
+    older: int  # treatments beyond those shown
+
+
+def of_patient(
+    session: Session, clinic: Clinic, patient: Patient, *, shown: int = TREATMENTS_SHOWN
+) -> Timeline:
+    treatments = session.scalars(
+        select(Treatment)
+        .where(Treatment.patient_id == patient.id)
+        .order_by(Treatment.ended_at.desc(), Treatment.id.desc())
+    ).all()
+    told = courses(session, clinic, treatments[:shown], [patient])
+    placed = [item for course in told for item in course.placed] + _without_treatment(session, patient)
+    waits = [item for item in placed if item.message.status in (Status.SCHEDULED, Status.HELD)]
+    coming = sorted(waits, key=lambda item: (item.at, item.message.id))
+    known = {item.message.id for item in coming}
+    past = [item for item in placed if item.message.id not in known]
+    return Timeline(
+        told,
+        coming,
+        sorted(past, key=lambda item: (item.at, item.message.id), reverse=True),
+        max(len(treatments) - shown, 0),
+    )
+
+
+def _without_treatment(session: Session, patient: Patient) -> list[Placed]:
+    """Answers, and what staff wrote. Alerts about a patient go to staff, and are theirs."""
+    rows = session.scalars(
+        select(Message)
+        .where(
+            Message.patient_id == patient.id,
+            Message.treatment_id.is_(None),
+            Message.kind.in_(["answer", "staff"]),
+        )
+        .order_by(Message.id.desc())
+        .limit(_OTHERS_SHOWN)
+    )
+    return [Placed(row, row.claimed_at or row.due_at or row.created_at) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a message says. `is_preview`: as it would read if it left now; `problem`: why it says nothing."""
+
+    text: str = ""
+    subject: str = ""
+    encoding: str = ""
+    segments: int = 0
+    is_preview: bool = False
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Everything about one message."""
+
+    placed: Placed
+    tz: ZoneInfo
+    words: Words
+    attempts: Sequence[Attempt]
+    story: Sequence[Moment]
+    actions: frozenset[str]
+    send_now: str  # what "send now" would do, in words; empty where it is not offered
+    replaces: Message | None  # the one it was sent again for
+
+
+def detail(session: Session, clinic: Clinic, message_id: int, now: datetime) -> Detail:
+    listed = messages.get(session, clinic, message_id)
+    message = listed.message
+    patient = session.get(Patient, message.patient_id) if message.patient_id is not None else None
+    actions, send_now = _offered(session, message, now)
+    replaced = resending.replaced_id(message)
+    return Detail(
+        Placed(message, _at(session, clinic, message)),
+        zone((patient.timezone if patient is not None else None) or clinic.timezone),
+        _words(session, message, listed.attempts, now),
+        listed.attempts,
+        messages.story(session, listed),
+        actions,
+        send_now,
+        session.get(Message, replaced) if replaced is not None else None,
+    )
+
+
+def _at(session: Session, clinic: Clinic, message: Message) -> datetime:
+    if message.treatment_id is None:
+        return message.claimed_at or message.due_at or message.created_at
+    treatment = session.get_one(Treatment, message.treatment_id)
+    patient = session.get_one(Patient, treatment.patient_id)
+    (course,) = courses(session, clinic, [treatment], [patient])
+    # A row that another one of its step stands for is in no course, but has its place all the same.
+    mine = [item.at for item in course.placed if item.message.id == message.id]
+    return mine[0] if mine else message.claimed_at or message.due_at or message.created_at
+
+
+def _offered(session: Session, message: Message, now: datetime) -> tuple[frozenset[str], str]:
+    """What may be done, without what dispatch would undo; said before it is done."""
+    actions = message_actions.possible(message, now)
+    if "send-now" not in actions:
+        return actions, ""
+    try:
+        return actions, message_actions.foresee(session, message, now).words
+    except NotifierError as error:
+        return actions - {"send-now"}, str(error)
+
+
+def _words(session: Session, message: Message, attempts: Sequence[Attempt], now: datetime) -> Words:
+    if attempts:
+        last = attempts[-1]
+        return Words(last.words, last.subject, last.encoding, last.segments)
+    if message.patient_id is None or message.status in MAY_HAVE_ARRIVED:
+        return Words(message.words, message.subject)
+    try:
+        (case,) = gather(session, [message], now)
+        ready = wording.ready(case, now)
+    except NotifierError as error:
+        return Words(is_preview=True, problem=str(error))
+    return Words(ready.outbound.text, ready.outbound.subject, ready.encoding, ready.segments, is_preview=True)
