@@ -131,3 +131,68 @@ def add_alert_contact(
     session.add(contact)
     session.flush()
     return contact
+
+
+def move_alert_contact(session: Session, clinic: Clinic, contact_id: int) -> AlertContact:
+    """One place up: told before the one who stood there."""
+    contacts = alert_contacts(session, clinic)
+    places = [contact.id for contact in contacts]
+    at = places.index(_contact(session, clinic, contact_id).id)
+    if at > 0:
+        contacts[at - 1 : at + 1] = reversed(contacts[at - 1 : at + 1])
+        _number(session, contacts)
+    return next(contact for contact in contacts if contact.id == contact_id)
+
+
+def remove_alert_contact(session: Session, clinic: Clinic, contact_id: int) -> AlertContact:
+    gone = _contact(session, clinic, contact_id)
+    session.delete(gone)
+    session.flush()
+    _number(session, alert_contacts(session, clinic))
+    return gone
+
+
+def _contact(session: Session, clinic: Clinic, contact_id: int) -> AlertContact:
+    contact = session.get(AlertContact, contact_id)
+    if contact is None or contact.clinic_id != clinic.id:
+        raise NotFoundError("There is no such alert contact here.")
+    return contact
+
+
+def _number(session: Session, contacts: list[AlertContact]) -> None:
+    """Twice, because no two may have the same place even for a moment."""
+    for start in (-len(contacts), 1):
+        for place, contact in enumerate(contacts, start=start):
+            contact.position = place
+        session.flush()
+
+
+def sender(session: Session, clinic: Clinic, sender_id: int) -> Sender:
+    found = session.get(Sender, sender_id)
+    if found is None or found.clinic_id != clinic.id:
+        raise NotFoundError("There is no such sender here.")
+    return found
+
+
+def change_sender(
+    session: Session, clinic: Clinic, sender_id: int, *, identity: str, display_name: str, rate: float | None
+) -> Sender:
+    """`identity`: empty for what the configuration says. Raises InputError, with its field."""
+    found = sender(session, clinic, sender_id)
+    if identity and found.channel == "email":
+        identity = recipients.email(identity)
+    elif identity and not identity.upper().startswith("MG"):
+        identity = recipients.phone(identity, region=clinic.country)
+    taken = select(Sender.id).where(
+        Sender.clinic_id == clinic.id,
+        Sender.channel == found.channel,
+        Sender.identity == identity,
+        Sender.id != found.id,
+    )
+    if session.scalar(taken.limit(1)) is not None:
+        raise InputError("Another sender of this clinic has this address already.", field="identity")
+    if rate is not None and not 0 < rate <= 1000:
+        raise InputError("Write how many messages may leave in a second, such as 1 or 0.5.", field="rate")
+    found.identity, found.display_name, found.max_per_second = identity, display_name, rate
+    session.flush()
+    return found

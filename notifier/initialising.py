@@ -90,8 +90,8 @@ def initialise(
                 return Initialised(clinic.key, clinic.name, False, loaded)
         if everywhere and not another:
             raise ConflictError(_already(everywhere, name))
-        clinic = _open(session, answers, now, actor)
-        return Initialised(clinic.key, clinic.name, True, _load_plans(session, clinic, now, actor))
+        clinic = open_clinic(session, answers, now=now, actor=actor)
+        return Initialised(clinic.key, clinic.name, True, tuple(plans.current_versions(session, clinic)))
 
 
 def _make_private(engine: Engine) -> None:
@@ -108,7 +108,8 @@ def _already(everywhere: Sequence[Clinic], name: str) -> str:
     return f"{there} is set up here already. To add {name} as a further clinic, run it again with --another."
 
 
-def _open(session: Session, answers: Answers, now: datetime, actor: str) -> Clinic:
+def open_clinic(session: Session, answers: Answers, *, now: datetime, actor: str) -> Clinic:
+    """With its senders, contacts, first admin and the shipped plans, in the caller's transaction."""
     clinic = clinics.create(
         session,
         name=answers.name,
@@ -136,6 +137,7 @@ def _open(session: Session, answers: Answers, now: datetime, actor: str) -> Clin
             now=now,
             actor=actor,
         )
+    _load_plans(session, clinic, now, actor)
     return clinic
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from notifier import audit
 from notifier.errors import ConflictError, InputError, NotFoundError
-from notifier.models import Clinic, Membership, Staff
+from notifier.models import AuditEntry, Clinic, Membership, Staff
 from notifier.rules import recipients
 
 ROLES = ("front_desk", "admin")
@@ -101,9 +101,8 @@ def disable(session: Session, clinic: Clinic, email: str, *, now: datetime, acto
     if person.disabled_at is not None:
         raise ConflictError(f"{person.email} is disabled already.")
     for membership in person.memberships:
-        if membership.role == "admin" and not _other_admins(session, membership):
-            name = session.get_one(Clinic, membership.clinic_id).name
-            raise ConflictError(f"{person.email} is the only admin of {name}. Add another one first.")
+        if membership.role == "admin":
+            _require_other_admin(session, membership)
     person.disabled_at = now
     _note(session, clinic, person, now, actor, "staff.disabled")
     return person
@@ -117,6 +116,69 @@ def enable(session: Session, clinic: Clinic, email: str, *, now: datetime, actor
     person.disabled_at = None
     _note(session, clinic, person, now, actor, "staff.enabled")
     return person
+
+
+def set_role(
+    session: Session, clinic: Clinic, staff_id: int, role: str, *, now: datetime, actor: str
+) -> Staff:
+    """Another role at this clinic. The last admin stays one."""
+    if role not in ROLES:
+        raise InputError(f'"{role}" is not a role; write {" or ".join(ROLES)}.', field="role")
+    membership = _membership(session, clinic, staff_id)
+    if membership.role == "admin" and role != "admin":
+        _require_other_admin(session, membership)
+    membership.role = role
+    _note(session, clinic, membership.staff, now, actor, "staff.role", role=role)
+    return membership.staff
+
+
+def leave(session: Session, clinic: Clinic, staff_id: int, *, now: datetime, actor: str) -> tuple[Staff, str]:
+    """A person no longer works at this clinic; their role there, for an undo. Elsewhere nothing changes."""
+    membership = _membership(session, clinic, staff_id)
+    if membership.role == "admin":
+        _require_other_admin(session, membership)
+    person, role = membership.staff, membership.role
+    session.delete(membership)
+    session.flush()
+    _note(session, clinic, person, now, actor, "staff.left", role=role)
+    return person, role
+
+
+def join(session: Session, clinic: Clinic, staff_id: int, role: str, *, now: datetime, actor: str) -> Staff:
+    """Undo of `leave`, which only somebody who was there before can be brought back by."""
+    left = select(AuditEntry.id).where(
+        AuditEntry.clinic_id == clinic.id,
+        AuditEntry.action == "staff.left",
+        AuditEntry.subject_id == staff_id,
+    )
+    if session.scalar(left.limit(1)) is None or role not in ROLES:
+        raise NotFoundError("There is nobody to bring back.")
+    person = session.get_one(Staff, staff_id)
+    if any(membership.clinic_id == clinic.id for membership in person.memberships):
+        raise ConflictError(f"{person.email} is on the staff of {clinic.name} already.")
+    person.memberships.append(Membership(clinic_id=clinic.id, role=role))
+    session.flush()
+    _note(session, clinic, person, now, actor, "staff.added", role=role)
+    return person
+
+
+def get(session: Session, clinic: Clinic, staff_id: int) -> Staff:
+    return _membership(session, clinic, staff_id).staff
+
+
+def _membership(session: Session, clinic: Clinic, staff_id: int) -> Membership:
+    membership = session.scalar(
+        select(Membership).where(Membership.clinic_id == clinic.id, Membership.staff_id == staff_id)
+    )
+    if membership is None:
+        raise NotFoundError(f"Nobody with that number works at {clinic.name}.")
+    return membership
+
+
+def _require_other_admin(session: Session, membership: Membership) -> None:
+    if not _other_admins(session, membership):
+        name = session.get_one(Clinic, membership.clinic_id).name
+        raise ConflictError(f"{membership.staff.email} is the only admin of {name}. Add another one first.")
 
 
 def find(session: Session, clinic: Clinic, email: str) -> Staff:

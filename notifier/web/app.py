@@ -14,7 +14,7 @@ from starlette.types import Scope
 
 from notifier.clock import Clock
 from notifier.config import Settings
-from notifier.web import account, failures, signing
+from notifier.web import account, admin_clinic, admin_clinic_lists, admin_people, failures, health, signing
 from notifier.web.pages import STATIC
 from notifier.web.security import Security
 from notifier.web.site import Beside, Site
@@ -23,6 +23,10 @@ from notifier.web.site import Beside, Site
 AREAS: Final[tuple[APIRouter, ...]] = (
     signing.router,
     account.router,
+    admin_clinic_lists.router,
+    admin_clinic.router,
+    admin_people.router,
+    health.router,
 )
 
 

@@ -133,6 +133,12 @@ class Browser:
         assert self.page is not None, "no page was opened yet"
         return self.post(action, self.page.form(action) | dict(typed or {}), **how)
 
+    def undo(self, **how: Any) -> Page:
+        """Press the button in the toast."""
+        assert self.page is not None
+        (form,) = self.page.all(".toast form")
+        return self.post(str(form["action"]), filled(form), **how)
+
     @property
     def csrf(self) -> str:
         for name, value in self.client.cookies.items():

@@ -66,7 +66,7 @@ class Installation:
 
     @contextmanager
     def look(self) -> Iterator[Session]:
-        with db.reading(self.engine) as session:
+        with self.site.reading() as session:
             yield session
 
     def hire(self, session: Session, clinic: Clinic, email: str, role: str) -> Staff:
