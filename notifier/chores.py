@@ -14,7 +14,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier import missing_log as nothing_logged
-from notifier import purging
+from notifier import monthly_mail, purging
 from notifier.clock import real_wait
 from notifier.config import Settings
 from notifier.db import RealTime, insert_missing, wake_workers
@@ -24,6 +24,7 @@ from notifier.models import Chore
 Run = Callable[[Session, Settings, datetime], datetime | None]
 
 CHORES: Mapping[str, Run] = {
+    "monthly-report": monthly_mail.send_due,
     "nothing-logged": nothing_logged.tell_admins,
     "purge": purging.purge,
 }

@@ -90,6 +90,16 @@ def totals(stretches: Sequence[Stretch]) -> Counter[str]:
     return sum((stretch.outcomes for stretch in stretches), Counter())
 
 
+def outcomes(session: Session, clinic: Clinic, filters: Filters) -> Counter[str]:
+    """In all, without days."""
+    tz, counted = zone(clinic.timezone), Counter[str]()
+    for when, test in legs(clinic, filters):
+        query = select(Message.status, func.count()).where(test, within(when, filters, tz))
+        for status, count in session.execute(query.group_by(Message.status)):
+            counted[OUTCOME_OF[status]] += count
+    return counted
+
+
 def by_reason(session: Session, clinic: Clinic, filters: Filters) -> list[Why]:
     """Why messages were stopped, the most frequent first."""
     tz = zone(clinic.timezone)

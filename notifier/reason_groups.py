@@ -22,6 +22,10 @@ class Group:
     # Beginnings of reasons, `%` standing for what differs, as in SQL.
     likes: tuple[str, ...] = ()
 
+    def said(self, language: str) -> str:
+        """A provider's own words stay in its language."""
+        return _SPANISH.get(self.key, self.words) if language[:2] == "es" else self.words
+
     def holds(self, reason: str, code: str) -> bool:
         return code in self.codes or any(_pattern(like).match(reason) for like in self.likes)
 
@@ -147,3 +151,37 @@ def in_group(key: str) -> ColumnElement[bool]:
     group = named(key)
     before = GROUPS[: GROUPS.index(group)] if group in GROUPS else GROUPS
     return and_(group.condition(), *(not_(other.condition()) for other in before))
+
+
+_SPANISH = {
+    "same-visit": "Una visita recibe un solo mensaje del primer día.",
+    "superseded": "Un tratamiento más reciente del mismo plan lo reemplaza.",
+    "overtaken": "Registrado tarde: ya correspondía un paso posterior.",
+    "pace": "No se pudo separar de otros mensajes mientras era útil.",
+    "essentials": "El paciente solo recibe mensajes de seguridad.",
+    "void": "El tratamiento se anuló.",
+    "person": "Alguien de la clínica lo canceló.",
+    "replanned": "Va por otro medio o ya no es parte del plan.",
+    "paused": "Los mensajes del paciente están en pausa hasta que el personal los revise.",
+    "render": "No se pudo preparar el texto.",
+    "broken": "No se pudo preparar.",
+    "no-consent": "No consta el consentimiento.",
+    "withdrawn": "Se retiró el consentimiento.",
+    "opted-out": "El número o la dirección se dio de baja.",
+    "landline": "El número es fijo y no recibe SMS.",
+    "no-phone": "No consta ningún teléfono.",
+    "no-email": "No consta ningún correo.",
+    "wrong-number": "El número es incorrecto o ya no está en uso.",
+    "no-sender": "La clínica no tiene remitente para este medio.",
+    "no-text": "El paso no tiene texto para este medio.",
+    "names-treatment": "El texto nombra el tratamiento y el paciente no lo ha pedido.",
+    "erased": "Los datos del paciente se borraron.",
+    "still-sore": "Solo para pacientes que dicen que aún les duele.",
+    "first-only": "Solo después de un primer tratamiento.",
+    "no-visit": "No hay próxima visita.",
+    "others-only": "El paso es para otros pacientes.",
+    "logged-too-late": "Se registró demasiado tarde para que fuera útil.",
+    "not-in-time": "No pudo salir mientras era útil.",
+    "sender-stopped": "Su remitente no pudo enviar mientras era útil.",
+    "nothing-planned": "No se planificó nada.",
+}

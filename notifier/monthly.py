@@ -1,0 +1,172 @@
+"""A month for the owner: whom the aftercare reached, whom it did not and why, and what it cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, case, exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from notifier import delivery_figures, reason_groups
+from notifier.delivery import Filters, midnight
+from notifier.delivery_figures import Why
+from notifier.models import Attempt, Clinic, ConsentEntry, Message, Suppression, Treatment
+from notifier.reason_groups import Group
+from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
+from notifier.rules.months import Month
+from notifier.rules.zones import zone
+
+_NOTHING_PLANNED = Group("nothing-planned", "Nothing was planned for it.", to_act=True)
+_ARRIVED = [str(status) for status in MAY_HAVE_ARRIVED]
+_WAITS = [str(Status.SCHEDULED), str(Status.HELD)]
+# Providers charge for what they took, whatever became of it.
+_CHARGED = ("accepted", "sent", "delivered", "undelivered")
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Of treatments: a message of theirs may have arrived; or one still may; or none did, and why."""
+
+    covered: int
+    waiting: int
+    uncovered: list[Why]
+
+    @property
+    def missed(self) -> int:
+        return sum(why.count for why in self.uncovered)
+
+    @property
+    def treatments(self) -> int:
+        return self.covered + self.waiting + self.missed
+
+    @property
+    def share(self) -> float | None:
+        """Of those that are settled; None where there are none."""
+        settled = self.covered + self.missed
+        return self.covered / settled if settled else None
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Parts of SMS: what the provider took, and what stayed in an outbox and costs nothing."""
+
+    sent: int
+    kept: int
+    price: float | None
+    currency: str
+
+    @property
+    def cost(self) -> float | None:
+        """None: nobody has said what a part costs."""
+        return None if self.price is None else self.sent * self.price
+
+    @property
+    def would_cost(self) -> float | None:
+        return None if self.price is None else self.kept * self.price
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    month: Month
+    coverage: Coverage
+    outcomes: Counter[str]  # messages, by `delivery.OUTCOMES`
+    reasons: list[Why]
+    withdrawn: int  # patients who took a consent back
+    opted_out: int  # addresses that may not be written to any more
+    texts: Texts
+    to_fix: int  # addresses that need a person, today
+
+
+def report(session: Session, clinic: Clinic, month: Month) -> Report:
+    """What happened to the treatments that ended in the month, and to the messages that stand in it."""
+    filters = Filters(month.first, month.last)
+    begins, ends = _span(clinic, month)
+    return Report(
+        month=month,
+        coverage=coverage(session, clinic, month),
+        outcomes=delivery_figures.outcomes(session, clinic, filters),
+        reasons=delivery_figures.by_reason(session, clinic, filters),
+        withdrawn=_withdrawn(session, clinic, begins, ends),
+        opted_out=_opted_out(session, clinic, begins, ends),
+        texts=_texts(session, clinic, begins, ends),
+        to_fix=delivery_figures.count_to_fix(session, clinic),
+    )
+
+
+def _span(clinic: Clinic, month: Month) -> tuple[datetime, datetime]:
+    tz = zone(clinic.timezone)
+    return midnight(month.first, tz), midnight(month.next.first, tz)
+
+
+def coverage(session: Session, clinic: Clinic, month: Month) -> Coverage:
+    """Of the treatments that ended in the month and were not voided."""
+    begins, ends = _span(clinic, month)
+    rows = session.execute(
+        select(Treatment.id, _any_of(_ARRIVED), _any_of(_WAITS))
+        .outerjoin(Message, Message.treatment_id == Treatment.id)
+        .where(Treatment.clinic_id == clinic.id, Treatment.voided_at.is_(None))
+        .where(Treatment.ended_at >= begins, Treatment.ended_at < ends)
+        .group_by(Treatment.id)
+    ).all()
+    covered = sum(arrived for _, arrived, _ in rows)
+    waiting = sum(waits for _, arrived, waits in rows if not arrived)
+    missed = [treatment for treatment, arrived, waits in rows if not arrived and not waits]
+    return Coverage(covered, waiting, _why_not(session, missed))
+
+
+def _any_of(statuses: Sequence[str]) -> ColumnElement[int]:
+    return func.max(case((Message.status.in_(statuses), 1), else_=0))
+
+
+def _why_not(session: Session, treatments: Sequence[int]) -> list[Why]:
+    """One reason for each treatment: the first that somebody can act upon, else the first."""
+    chosen: dict[int, Group] = {}
+    for start in range(0, len(treatments), 500):
+        rows = session.execute(
+            select(Message.treatment_id, Message.reason, Message.reason_code)
+            .where(Message.treatment_id.in_(treatments[start : start + 500]))
+            .order_by(Message.treatment_id, Message.id)
+        )
+        for treatment, reason, code in rows:
+            group = reason_groups.group_of(reason, code)
+            known = chosen.setdefault(treatment or 0, group)
+            if group.to_act and not known.to_act:
+                chosen[treatment or 0] = group
+    counted = Counter(chosen.get(treatment, _NOTHING_PLANNED) for treatment in treatments)
+    return [Why(group, count) for group, count in counted.most_common()]
+
+
+def _withdrawn(session: Session, clinic: Clinic, begins: datetime, ends: datetime) -> int:
+    """A no that follows a yes; who never said yes has nothing to take back."""
+    earlier = aliased(ConsentEntry)
+    said_yes = exists().where(
+        earlier.patient_id == ConsentEntry.patient_id,
+        earlier.channel == ConsentEntry.channel,
+        earlier.granted,
+        earlier.at <= ConsentEntry.at,
+    )
+    query = select(func.count(ConsentEntry.patient_id.distinct())).where(
+        ConsentEntry.clinic_id == clinic.id, ~ConsentEntry.granted, said_yes
+    )
+    return session.execute(query.where(ConsentEntry.at >= begins, ConsentEntry.at < ends)).scalar_one()
+
+
+def _opted_out(session: Session, clinic: Clinic, begins: datetime, ends: datetime) -> int:
+    query = select(func.count(Suppression.address.distinct())).where(Suppression.clinic_id == clinic.id)
+    return session.execute(query.where(Suppression.since >= begins, Suppression.since < ends)).scalar_one()
+
+
+def _texts(session: Session, clinic: Clinic, begins: datetime, ends: datetime) -> Texts:
+    kept = Attempt.provider == "outbox"
+    rows = session.execute(
+        select(kept, func.sum(Attempt.segments))
+        .join(Message, Message.id == Attempt.message_id)
+        .where(Message.clinic_id == clinic.id, Message.channel == "sms")
+        .where(Message.due_at >= begins, Message.due_at < ends, Attempt.outcome.in_(_CHARGED))
+        .group_by(kept)
+    )
+    parts = {bool(is_kept): int(count) for is_kept, count in rows}
+    return Texts(parts.get(False, 0), parts.get(True, 0), clinic.sms_price, clinic.currency)
