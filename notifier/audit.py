@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from notifier.models import AuditEntry
+
+# Somebody who looks at the same patient again within this time is still looking.
+_STILL_LOOKING = timedelta(minutes=5)
 
 
 def note(
@@ -45,3 +48,36 @@ def note_all(session: Session, entries: Sequence[dict[str, Any]]) -> None:
     """In one statement: an import writes as many as it has rows."""
     if entries:
         session.execute(insert(AuditEntry).execution_options(render_nulls=True), entries)
+
+
+def is_viewing(session: Session, patient_id: int, *, now: datetime, actor: str) -> bool:
+    """Whether it is noted already that this person or program looks at the patient."""
+    query = select(AuditEntry.id).where(
+        AuditEntry.subject == "patient",
+        AuditEntry.subject_id == patient_id,
+        AuditEntry.action == "patient.viewed",
+        AuditEntry.actor == actor,
+        AuditEntry.at > now - _STILL_LOOKING,
+        AuditEntry.at <= now,
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def viewed(session: Session, *, clinic_id: int, patient_id: int, now: datetime, actor: str) -> None:
+    note(
+        session,
+        clinic_id=clinic_id,
+        at=now,
+        actor=actor,
+        action="patient.viewed",
+        subject="patient",
+        subject_id=patient_id,
+    )
+
+
+def listed(
+    session: Session, *, clinic_id: int, patient_ids: Sequence[int], now: datetime, actor: str
+) -> None:
+    """Several at once, as a list shows them: one entry that names them all."""
+    ids = sorted(set(patient_ids))
+    note(session, clinic_id=clinic_id, at=now, actor=actor, action="patients.listed", patients=ids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,6 +16,9 @@ from notifier.models import Clinic, Patient, Suppression
 from notifier.patient_edits import lock
 from notifier.rules.plan import CHANNELS
 
+# Clocks differ a little.
+_AHEAD = timedelta(minutes=15)
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -26,21 +29,23 @@ class Said:
     method: str = ""
     wording: str = ""
     stop_address: bool = False  # a no that binds everybody who uses the address
+    at: datetime | None = None  # when it was said, where that was not just now
 
 
 def record(session: Session, patient: Patient, said: Said, *, now: datetime, actor: str) -> Effect:
     """One line in the ledger for each channel; unsent messages follow, and what came back is said."""
-    _require_sense(said)
+    at = said.at or now
+    _require_sense(said, at, now)
     lock(session, patient)
     watch = Watch(session, patient)
     given = [
-        (patient, ConsentGiven(channel, said.granted, now, said.method, said.wording))
+        (patient, ConsentGiven(channel, said.granted, at, said.method, said.wording))
         for channel in said.channels
     ]
     consent.record_all(session, given, now=now, actor=actor)
     for channel in said.channels:
         if said.granted and channel == "email":
-            _lift(session, patient, channel, now, actor)
+            _lift(session, patient, channel, at, now, actor)
         elif said.stop_address:
             _stop_address(session, patient, channel, now, actor)
     note(session, patient, said, now=now, actor=actor)
@@ -62,7 +67,9 @@ def note(session: Session, patient: Patient, said: Said, *, now: datetime, actor
     )
 
 
-def _require_sense(said: Said) -> None:
+def _require_sense(said: Said, at: datetime, now: datetime) -> None:
+    if at > now + _AHEAD:
+        raise InputError("Consent cannot have been given in the future. Correct the date.", field="at")
     if not said.channels or not set(said.channels) <= set(CHANNELS):
         raise InputError("Say what it is about: SMS, e-mail or both.", field="channels")
     if not said.method.strip():
@@ -82,10 +89,10 @@ def standing_suppressions(session: Session, patient: Patient) -> dict[str, Suppr
     return found
 
 
-def _lift(session: Session, patient: Patient, channel: str, now: datetime, actor: str) -> None:
+def _lift(session: Session, patient: Patient, channel: str, at: datetime, now: datetime, actor: str) -> None:
     """An e-mail address is written to again after a newer yes; an SMS stop only by START from that phone."""
     stop = standing_suppressions(session, patient).get(channel)
-    if stop is not None and stop.since < now:
+    if stop is not None and stop.since < at:
         suppressions.lift(session, stop, reason="The patient agreed again.", now=now, actor=actor)
 
 
