@@ -148,7 +148,7 @@ def _caps(plan: Plan) -> Iterator[TimeRemark]:
         "warning",
         None,
         key,
-        f"{key}: min_gap, max_per_day and max_per_week never let all steps for every patient through; "
+        f"{key}: gap and limits never let all steps for every patient through; "
         f"at best {', '.join(fewest)} {'is' if len(fewest) == 1 else 'are'} skipped.",
     )
 
