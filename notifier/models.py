@@ -774,6 +774,14 @@ class AuditEntry(Base):
     __table_args__ = (
         Index("ix_audit_clinic_id_at", "clinic_id", "at"),
         Index("ix_audit_subject", "subject", "subject_id"),
+        # Entries that name many patients in their detail.
+        Index(
+            "ix_audit_listed",
+            "clinic_id",
+            "at",
+            sqlite_where=text("action = 'patients.listed'"),
+            postgresql_where=text("action = 'patients.listed'"),
+        ),
     )
 
     id: Mapped[int] = _id()

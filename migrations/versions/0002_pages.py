@@ -194,6 +194,14 @@ def upgrade() -> None:
     op.add_column("clinics", sa.Column("consent_wording", Json, nullable=False, server_default="{}"))
     op.add_column("clinics", sa.Column("sms_price", sa.Double(), nullable=True))
     op.add_column("clinics", sa.Column("currency", sa.String(length=3), nullable=False, server_default="USD"))
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_audit_listed",
+            ["clinic_id", "at"],
+            unique=False,
+            sqlite_where=sa.text("action = 'patients.listed'"),
+            postgresql_where=sa.text("action = 'patients.listed'"),
+        )
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index(
             "ix_messages_clinic_id_due_at", ["clinic_id", "due_at", "status", "channel"], unique=False
@@ -235,6 +243,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_messages_for_a_person")
         batch_op.drop_index("ix_messages_never_due")
         batch_op.drop_index("ix_messages_clinic_id_due_at")
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.drop_index("ix_audit_listed")
     op.drop_column("clinics", "currency")
     op.drop_column("clinics", "sms_price")
     op.drop_column("clinics", "consent_wording")
