@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, SQLColumnExpression, and_, func, or_, select
+from sqlalchemy import Select, SQLColumnExpression, and_, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
-from notifier import patients, reason_groups
-from notifier.errors import InputError
+from notifier import reason_groups, searching
 from notifier.models import Clinic, Message, Patient, PlanRow, PlanVersion
 from notifier.rules.delivery import Status
-from notifier.rules.zones import to_instant, zone
+from notifier.rules.zones import zone
+from notifier.searching import MOST_DAYS, before, check_days, midnight, patients_meant
 
 # What people count. Waiting and in doubt are not yet one of the others.
 OUTCOMES: dict[str, tuple[Status, ...]] = {
@@ -30,9 +30,6 @@ OUTCOMES: dict[str, tuple[Status, ...]] = {
     "doubt": (Status.SENDING, Status.UNKNOWN),
 }
 OUTCOME_OF = {str(status): outcome for outcome, statuses in OUTCOMES.items() for status in statuses}
-# At once, so that an answer comes at once; with a patient's name any time can be searched.
-MOST_DAYS = 93
-MOST_PATIENTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,33 +74,15 @@ def place_of(message: Message) -> datetime:
     return message.due_at or message.created_at
 
 
-def check(filters: Filters, *, most_days: int = MOST_DAYS) -> None:
-    """Raises InputError for days that cannot be, or are too many at once."""
-    if filters.last < filters.first:
-        raise InputError("The last day has to be the first one or later.", field="last")
-    if filters.days > most_days and not filters.words:
-        raise InputError(
-            f"Choose at most {most_days} days, or name a patient: theirs can be searched over any time.",
-            field="last",
-        )
-
-
 def resolved(session: Session, clinic: Clinic, filters: Filters) -> Filters:
     """With the patients whom the words mean, so that they are looked for once."""
-    if not filters.words:
-        return replace(filters, patients=None)
-    found = patients.search(session, clinic, filters.words, limit=MOST_PATIENTS + 1)
-    if len(found) > MOST_PATIENTS:
-        raise InputError(
-            f'"{filters.words}" fits more than {MOST_PATIENTS} patients. '
-            "Write more of the name, or a number.",
-            field="words",
-        )
-    return replace(filters, patients=tuple(patient.id for patient in found))
+    meant = patients_meant(session, clinic, filters.words) if filters.words else None
+    return replace(filters, patients=meant)
 
 
-def midnight(day: date, tz: ZoneInfo) -> datetime:
-    return to_instant(datetime.combine(day, time()), tz)
+def check(filters: Filters, *, most_days: int = MOST_DAYS) -> None:
+    """Raises InputError, its field `last`."""
+    check_days(filters.first, filters.last, words=filters.words, most_days=most_days)
 
 
 When = SQLColumnExpression[datetime] | SQLColumnExpression[datetime | None]
@@ -162,25 +141,12 @@ def page(session: Session, clinic: Clinic, filters: Filters, *, cursor: str = ""
     for when, test in legs(clinic, filters):
         query = select(Message).where(test, within(when, filters, tz))
         if cursor:
-            query = query.where(_before(when, cursor))
+            query = query.where(before(when, Message.id, cursor))
         found += session.scalars(query.order_by(when.desc(), Message.id.desc()).limit(size + 1))
     found.sort(key=lambda message: (place_of(message), message.id), reverse=True)
     shown = found[:size]
-    return Page(_rows(session, shown), _cursor(shown[-1]) if len(found) > size else "")
-
-
-def _cursor(message: Message) -> str:
-    return f"{place_of(message):%Y%m%dT%H%M%S.%fZ}-{message.id}"
-
-
-def _before(when: When, cursor: str) -> ColumnElement[bool]:
-    moment, _, number = cursor.partition("-")
-    try:
-        at = datetime.strptime(moment, "%Y%m%dT%H%M%S.%f%z")
-        last_id = int(number)
-    except ValueError as error:
-        raise InputError("This page's address is damaged. Begin again from the first page.") from error
-    return or_(when < at, and_(when == at, Message.id < last_id))
+    older = searching.cursor(place_of(shown[-1]), shown[-1].id) if shown else ""
+    return Page(_rows(session, shown), older if len(found) > size else "")
 
 
 def _rows(session: Session, shown: list[Message]) -> list[Row]:

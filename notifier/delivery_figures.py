@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from notifier import reason_groups
 from notifier.db import UTCDateTime
-from notifier.delivery import OUTCOME_OF, Filters, legs, midnight, within
+from notifier.delivery import OUTCOME_OF, Filters, legs, within
 from notifier.models import Clinic, Message, Patient
 from notifier.reason_groups import Group
 from notifier.rules.delivery import Status
 from notifier.rules.zones import zone
+from notifier.searching import midnight
 
 # So many columns stand in a chart; more days than that are counted by the week.
 _MOST_COLUMNS = 62

@@ -11,13 +11,14 @@ from sqlalchemy import ColumnElement, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from notifier import delivery_figures, reason_groups
-from notifier.delivery import Filters, midnight
+from notifier.delivery import Filters
 from notifier.delivery_figures import Why
 from notifier.models import Attempt, Clinic, ConsentEntry, Message, Suppression, Treatment
 from notifier.reason_groups import Group
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.months import Month
 from notifier.rules.zones import zone
+from notifier.searching import midnight
 
 _NOTHING_PLANNED = Group("nothing-planned", "Nothing was planned for it.", to_act=True)
 _ARRIVED = [str(status) for status in MAY_HAVE_ARRIVED]

@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 
 from notifier import clinics, monthly, staff_mail
 from notifier.config import Settings
-from notifier.delivery import midnight
 from notifier.errors import ConflictError, InputError
 from notifier.models import Clinic, Message, Staff
 from notifier.monthly import Coverage, Report
 from notifier.rules import months
 from notifier.rules.months import Month
 from notifier.rules.zones import to_instant, to_local, zone
+from notifier.searching import midnight
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import delivery, delivery_export, delivery_figures
+from notifier import delivery, delivery_export, delivery_figures, searching
 from notifier.delivery import Filters
 from notifier.errors import InputError
 from notifier.models import AuditEntry, Clinic, Message
@@ -97,7 +97,7 @@ def test_nobody_of_that_name_has_no_messages(
 def test_words_that_fit_too_many_ask_for_more(
     session: Session, clinic: Clinic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "MOST_PATIENTS", 1)
+    monkeypatch.setattr(searching, "MOST_PATIENTS", 1)
     for patient in (cast.MIA, cast.LEO):
         log(session, clinic, patient)
     with pytest.raises(InputError, match="Write more of the name") as refused:
