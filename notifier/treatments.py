@@ -227,6 +227,13 @@ def _spoken(instant: datetime, entry: Entry, clinic: Clinic) -> str:
     return say(instant, zone(entry.patient.timezone or clinic.timezone))
 
 
+def get(session: Session, clinic: Clinic, treatment_id: int) -> Treatment:
+    treatment = session.get(Treatment, treatment_id)
+    if treatment is None or treatment.clinic_id != clinic.id:
+        raise NotFoundError(f"There is no treatment {treatment_id} at {clinic.name}.")
+    return treatment
+
+
 def find(session: Session, clinic: Clinic, reference: str) -> Treatment:
     """By the booking system's id, else by our own number."""
     wanted = Treatment.external_id == reference

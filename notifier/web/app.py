@@ -14,7 +14,19 @@ from starlette.types import Scope
 
 from notifier.clock import Clock
 from notifier.config import Settings
-from notifier.web import account, admin_clinic, admin_clinic_lists, admin_people, failures, health, signing
+from notifier.web import (
+    account,
+    admin_clinic,
+    admin_clinic_lists,
+    admin_people,
+    desk_log,
+    desk_log_patient,
+    desk_log_preview,
+    desk_treatments,
+    failures,
+    health,
+    signing,
+)
 from notifier.web.pages import STATIC
 from notifier.web.security import Security
 from notifier.web.site import Beside, Site
@@ -23,6 +35,10 @@ from notifier.web.site import Beside, Site
 AREAS: Final[tuple[APIRouter, ...]] = (
     signing.router,
     account.router,
+    desk_log.router,
+    desk_log_patient.router,
+    desk_log_preview.router,
+    desk_treatments.router,
     admin_clinic_lists.router,
     admin_clinic.router,
     admin_people.router,

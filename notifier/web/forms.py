@@ -42,6 +42,11 @@ class Fields:
         text = self.text(name)
         return int(text) if text.isdecimal() and len(text) < 19 else None
 
+    def path(self, name: str, otherwise: str) -> str:
+        """Where to go next, within this site."""
+        text = self.text(name)
+        return text if text.startswith("/") and not text.startswith(("//", "/\\")) else otherwise
+
     def file(self, name: str) -> UploadFile | None:
         value = self._form.get(name)
         return value if isinstance(value, UploadFile) and value.filename else None
