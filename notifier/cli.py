@@ -17,6 +17,7 @@ from notifier.cli_plans import plan_app
 from notifier.cli_staff import user_app
 from notifier.cli_tokens import token_app
 from notifier.cli_treatments import treatment_app
+from notifier.cli_web import run, serve
 from notifier.cli_worker import send_test, worker
 
 app = typer.Typer(
@@ -82,6 +83,8 @@ def _upgrade(opened: App) -> None:
 
 app.command("init")(init)
 app.command("demo")(demo)
+app.command("run")(run)
+app.command("serve")(serve)
 app.command("worker")(worker)
 app.command("log")(log_treatment)
 app.command("import")(import_treatments)

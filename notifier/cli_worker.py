@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-import signal
-import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,12 +22,11 @@ from notifier.cli_context import (
 )
 from notifier.cli_output import echo_json
 from notifier.cli_patients import ChannelArgument
-from notifier.errors import ConfigError, DatabaseUnavailable
+from notifier.cli_running import log_to_stderr, on_signal, sending_channels, wait_for_database
+from notifier.errors import ConfigError
 from notifier.rules.plan import CHANNELS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from notifier.channels import Channel
 
 log = logging.getLogger(__name__)
@@ -42,65 +38,18 @@ def worker(
     config: ConfigOption = None,
 ) -> None:
     """Send what is due, as long as it runs. SIGTERM finishes what is in flight and ends."""
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of its plug-ins at every start
+    log_to_stderr()
     stopping = threading.Event()
-    with _on_signal(stopping.set), ExitStack() as closing:
-        app = _wait_for_database(config, stopping, patient=not once)
+    with on_signal(stopping.set), ExitStack() as closing:
+        app = wait_for_database(config, stopping, patient=not once)
         if app is None:
             return
         closing.enter_context(app)
-        channels = _channels(app)
-        for channel in set(channels.values()):
-            closing.callback(channel.close)
+        channels = sending_channels(app, closing)
         if once:
             _drain(app, channels, stopping)
         else:
             _run(app, channels, stopping)
-
-
-@contextmanager
-def _on_signal(act: Callable[[], None]) -> Iterator[None]:
-    """SIGTERM and Ctrl-C do this instead of ending the program in the middle of something."""
-    names = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(name, lambda *_: act()) for name in names]
-    try:
-        yield
-    finally:
-        for name, handler in zip(names, before, strict=True):
-            signal.signal(name, handler)
-
-
-def _wait_for_database(config: Path | None, stopping: threading.Event, *, patient: bool) -> App | None:
-    """A worker that starts before its database waits for it and says so."""
-    wait = 1.0
-    while not stopping.is_set():
-        try:
-            return open_app(config)
-        except DatabaseUnavailable as error:
-            if not patient:
-                raise
-            log.warning("%s Trying again in %d s.", error, wait)
-            stopping.wait(wait)
-            wait = min(wait * 2, 15.0)
-    return None
-
-
-def _channels(app: App) -> dict[str, Channel]:
-    """Opened only when this installation may really send; says what is missing otherwise."""
-    from notifier import db
-    from notifier.channels import open_channels
-    from notifier.readiness import require_ready
-
-    with db.reading(app.engine) as session:
-        for missing in require_ready(session, app.settings):
-            log.warning("not ready: %s", missing)
-    channels = open_channels(app.settings)
-    if not channels:
-        raise ConfigError("Nothing can be sent: set up sms (account_sid …) or email (host …) in config.toml.")
-    return channels
 
 
 def _drain(app: App, channels: dict[str, Channel], stopping: threading.Event) -> None:
@@ -110,7 +59,7 @@ def _drain(app: App, channels: dict[str, Channel], stopping: threading.Event) ->
 
     ChoreRunner(app.engine, app.clock, app.settings, worker="worker --once").run_due()
     dispatcher = open_dispatcher(app.engine, app.clock, channels, app.settings)
-    with _on_signal(dispatcher.stop):
+    with on_signal(dispatcher.stop):
         if stopping.is_set():
             dispatcher.stop()
         attempts = dispatcher.drain()

@@ -270,13 +270,22 @@ def _alembic(connection: Connection | None, scripts: Path | None = None) -> Conf
 
 def revisions(engine: Engine, *, scripts: Path | None = None) -> tuple[str | None, str]:
     """The schema's revision in the database (None: empty), and the one this program needs."""
+    return revision_of(engine), needed_revision(scripts=scripts)
+
+
+def revision_of(engine: Engine) -> str | None:
     from alembic.migration import MigrationContext
+
+    with explained(engine), engine.execution_options(reading=True).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def needed_revision(*, scripts: Path | None = None) -> str:
     from alembic.script import ScriptDirectory
 
     needed = ScriptDirectory.from_config(_alembic(None, scripts)).get_current_head()
     assert needed is not None
-    with explained(engine), engine.execution_options(reading=True).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision(), needed
+    return needed
 
 
 def require_current_schema(engine: Engine, *, scripts: Path | None = None) -> None:

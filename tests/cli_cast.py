@@ -191,6 +191,11 @@ class Program:
         )
         self._heard = ""
 
+    @property
+    def heard(self) -> str:
+        """Its log, as far as it was waited for."""
+        return self._heard
+
     def says(self, words: str) -> None:
         """Wait until it has said this in its log."""
         assert self._running.stderr is not None

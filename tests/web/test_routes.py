@@ -15,6 +15,8 @@ from tests.web.cast import Installation
 # What people reach without being signed in, each for its reason.
 PUBLIC = {
     "/sign-in": "the way in",
+    "/healthz": "whoever watches over the process",
+    "/readyz": "a balancer that asks whether to send anybody here",
     "/link/{secret}": "an invitation, or the demo's way in; the secret is the key",
 }
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
