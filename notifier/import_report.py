@@ -9,11 +9,12 @@ from notifier.import_values import RowProblem
 
 @dataclass
 class ImportReport:
-    """Every row of the file is added, known or left out; on a dry run, it would be.
+    """Every row of the file is added, known, left out or no treatment; on a dry run, it would be.
 
     `repeated`: how many of the known stand more than once in the file itself. `problems`: why rows were left
     out, one row perhaps for several reasons. `notes`: what is worth a look about rows that were not.
-    `ignored`: columns that mean nothing here.
+    `not_treated`: appointments that came to nothing, or without aftercare. `ignored`: columns that mean
+    nothing here.
     """
 
     file: str
@@ -23,6 +24,7 @@ class ImportReport:
     known: int = 0
     repeated: int = 0
     left_out: int = 0
+    not_treated: int = 0
     problems: list[RowProblem] = field(default_factory=list)
     notes: list[RowProblem] = field(default_factory=list)
     ignored: tuple[str, ...] = ()
@@ -54,6 +56,8 @@ def _summary(report: ImportReport) -> str:
         parts.append(f"{there} {'was' if there == 1 else 'were'} there already")
     if report.repeated:
         parts.append(f"{report.repeated} {'stands' if report.repeated == 1 else 'stand'} in the file twice")
+    if report.not_treated:
+        parts.append(f"{report.not_treated} {'needs' if report.not_treated == 1 else 'need'} no aftercare")
     if report.left_out:
         parts.append(f"{report.left_out} {'row' if report.left_out == 1 else 'rows'} {would}left out")
     return ", ".join(parts)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -42,6 +44,12 @@ COLUMNS: Final = (
 )
 # A name in one column is taken apart by `import_values`.
 FULL_NAME: Final = "full_name"
+# Day and time in two columns, as many booking systems have them, are put together.
+ENDED_ON: Final = "ended_on"
+ENDED_TIME: Final = "ended_time"
+# Whether the patient came at all: what was cancelled is no treatment.
+ATTENDANCE: Final = "attendance"
+ALSO: Final = (FULL_NAME, ENDED_ON, ENDED_TIME, ATTENDANCE)
 
 # What other programs call them; compared without case, accents, spaces, hyphens and underscores.
 SYNONYMS: Final = {
@@ -63,6 +71,9 @@ SYNONYMS: Final = {
     "consent_sms": ("sms consent", "text consent"),
     "consent_email": ("e-mail consent",),
     "consent_at": ("consent date",),
+    ENDED_ON: ("date", "appointment date", "treatment date", "visit date", "fecha"),
+    ENDED_TIME: ("finish", "finish time", "hora"),
+    ATTENDANCE: ("status", "appointment status", "arrival status", "estado"),
 }
 
 _MOST_BYTES: Final = 100 * 1024 * 1024
@@ -89,23 +100,81 @@ class Table:
     rows: list[Row]
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A file taken apart, before anybody says what its columns mean.
+
+    `labels` names each column once: its heading, "Column 3" where it has none, "Name (2)" where it is the
+    second of that name. `guess`: what each label means, where it is understood.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    guess: Mapping[str, str]
+    records: list[tuple[int, list[str] | None]]
+
+    @property
+    def digest(self) -> str:
+        """The same for tomorrow's export of the same program."""
+        return hashlib.sha256("\0".join(self.labels).encode()).hexdigest()
+
+    def values_of(self, label: str) -> Counter[str]:
+        """How often each value stands in a column."""
+        at = self.labels.index(label)
+        cells = (cells[at] for _, cells in self.records if cells and len(cells) > at)
+        return Counter(cell for cell in cells if cell)
+
+
 def read_table(path: Path) -> Table:
-    """Raises InputError, one sentence for the file as a whole."""
-    text = _drop_separator_line(_decode(_load(path), path))
-    delimiter = max(",;\t", key=lambda mark: len(_recognised(_header(text, mark))))
-    records = list(_records(text, delimiter, path))
+    """By what the headings say. Raises InputError, one sentence for the file as a whole."""
+    sheet = read_sheet(_load(path), path.name)
+    _require(sheet.name, sheet.labels, _recognised(sheet.labels))
+    return table_of(sheet, sheet.guess)
+
+
+def read_sheet(data: bytes, name: str) -> Sheet:
+    """`name` is the file's, for complaints. Raises InputError."""
+    text = _drop_separator_line(_decode(_checked(data, name), name))
+    delimiter = max(",;\t", key=lambda mark: _fit(_header(text, mark)))
+    records = list(_records(text, delimiter, name))
     at = next((index for index, (_, cells) in enumerate(records) if cells and any(cells)), None)
     if at is None:
-        raise InputError(f"{path.name} is empty.")
-    header = records[at][1] or []
-    places = _recognised(header)
-    _require(path, header, places)
-    rows = [_row(number, cells, places, len(header)) for number, cells in records[at + 1 :] if cells != []]
+        raise InputError(f"{name} is empty.")
+    labels = _labels(records[at][1] or [])
+    rows = [(number, cells) for number, cells in records[at + 1 :] if cells != []]
     if not rows:
-        raise InputError(f"{path.name} has a header and no rows below it, so there is nothing to import.")
+        raise InputError(f"{name} has a header and no rows below it, so there is nothing to import.")
+    guess = {labels[place]: column for column, place in _recognised(labels).items()}
+    return Sheet(name, labels, guess, rows)
+
+
+def _fit(header: Sequence[str]) -> tuple[int, int]:
+    """How well a separator takes the first line apart: by the columns we know, else by their number."""
+    return len(_recognised(header)), len(header) if len(header) > 1 else 0
+
+
+def table_of(sheet: Sheet, meaning: Mapping[str, str]) -> Table:
+    """The rows under our own names for columns. `meaning`: label → column; what is not in it is ignored."""
+    places = {column: sheet.labels.index(label) for label, column in meaning.items() if label in sheet.labels}
     taken = set(places.values())
-    ignored = tuple(name for index, name in enumerate(header) if name and index not in taken)
+    ignored = tuple(
+        label
+        for index, label in enumerate(sheet.labels)
+        if index not in taken and label != f"Column {index + 1}"
+    )
+    rows = [_row(number, cells, places, len(sheet.labels)) for number, cells in sheet.records]
     return Table(ignored, rows)
+
+
+def _labels(header: list[str]) -> tuple[str, ...]:
+    labels: list[str] = []
+    for number, heading in enumerate(header, start=1):
+        base = heading or f"Column {number}"
+        same = sum(label == base or label.startswith(f"{base} (") for label in labels)
+        # The very same heading twice is left as it is where we know it: that has a complaint of its own.
+        known = _folded(heading) in _BY_NAME
+        labels.append(base if not same or known else f"{base} ({same + 1})")
+    return tuple(labels)
 
 
 def _load(path: Path) -> bytes:
@@ -118,23 +187,27 @@ def _load(path: Path) -> bytes:
         raise InputError(f"There is no file {path}.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from None
-    if len(data) > _MOST_BYTES:
-        raise InputError(f"{path.name} is larger than 100 MB; import it in parts.")
-    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise InputError(f"{path.name} is a workbook, not a CSV file. {_SAVE_AS}")
     return data
 
 
-def _decode(data: bytes, path: Path) -> str:
+def _checked(data: bytes, name: str) -> bytes:
+    if len(data) > _MOST_BYTES:
+        raise InputError(f"{name} is larger than 100 MB; import it in parts.")
+    if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        raise InputError(f"{name} is a workbook, not a CSV file. {_SAVE_AS}")
+    return data
+
+
+def _decode(data: bytes, name: str) -> str:
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
         text = data.decode("utf-16" if wide else "utf-8-sig")
     except UnicodeDecodeError as error:
         # Guessing another encoding would greet José as JosÃ©.
         row = "" if wide else f" in row {_row_of(error.object[: error.start])}"
-        raise InputError(f"{path.name} is not UTF-8 text{row}. {_SAVE_AS}") from None
+        raise InputError(f"{name} is not UTF-8 text{row}. {_SAVE_AS}") from None
     if "\0" in text:
-        raise InputError(f"{path.name} is not a text file. {_SAVE_AS}")
+        raise InputError(f"{name} is not a text file. {_SAVE_AS}")
     return text
 
 
@@ -157,7 +230,7 @@ def _header(text: str, delimiter: str) -> list[str]:
         return []
 
 
-def _records(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[str] | None]]:
+def _records(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str] | None]]:
     """Number and cells; no cells at all: an empty line; None: a quote stands where none may."""
     lines = io.StringIO(text, newline="")
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=True)
@@ -171,7 +244,7 @@ def _records(text: str, delimiter: str, path: Path) -> Iterator[tuple[int, list[
         except csv.Error as error:
             if "expected after" not in str(error):
                 raise InputError(
-                    f'Row {number} of {path.name} opens a quote (") that is not closed, so the rows below '
+                    f'Row {number} of {name} opens a quote (") that is not closed, so the rows below '
                     "cannot be told apart. Close it, or leave it out; nothing was imported."
                 ) from None
             yield number, None
@@ -189,40 +262,51 @@ def _folded(name: str) -> str:
     return fold_name(name.replace("_", " "), "").replace(" ", "")
 
 
-_BY_NAME: Final = {_folded(column): column for column in (*COLUMNS, FULL_NAME)} | {
+_BY_NAME: Final = {_folded(column): column for column in (*COLUMNS, *ALSO)} | {
     _folded(name): column for column, names in SYNONYMS.items() for name in names
 }
 
 
-def _recognised(header: list[str]) -> dict[str, int]:
+def _recognised(header: Sequence[str]) -> dict[str, int]:
     """Where each column stands; where two would be the same one, the first."""
     places: dict[str, int] = {}
     for index, name in enumerate(header):
         if (column := _BY_NAME.get(_folded(name))) is not None:
             places.setdefault(column, index)
+    if ENDED_ON in places and ENDED_TIME not in places and "ended_at" in places:
+        # Beside a column for the day, "End time" is a time of day.
+        places[ENDED_TIME] = places.pop("ended_at")
     return places
 
 
-def _require(path: Path, header: list[str], places: dict[str, int]) -> None:
-    for index, name in enumerate(header):
-        column = _BY_NAME.get(_folded(name))
-        if column is not None and places[column] != index:
+def _require(name: str, header: Sequence[str], places: dict[str, int]) -> None:
+    for index, heading in enumerate(header):
+        column = _BY_NAME.get(_folded(heading))
+        if column is not None and places.get(column, index) != index:
             first = header[places[column]]
             raise InputError(
-                f'Two columns of {path.name}, "{first}" and "{name}", both mean {column}. Remove one.'
+                f'Two columns of {name}, "{first}" and "{heading}", both mean {column}. Remove one.'
             )
+    if missing := lacking(places):
+        has = ", ".join(heading for heading in header if heading)
+        raise InputError(
+            f"{name} lacks the column{'s'[: len(missing) - 1]} {', '.join(missing)}. "
+            f"The first row has to name the columns; it says: {has[:300]}."
+        )
+
+
+def lacking(columns: Iterable[str]) -> list[str]:
+    """What an import cannot do without, and these columns do not give."""
+    given = set(columns)
+    if {ENDED_ON, ENDED_TIME} <= given:
+        given.add("ended_at")
     needed = {
         "first_name": {"first_name", FULL_NAME},
         "phone or email": {"phone", "email"},
         "plan": {"plan"},
         "ended_at": {"ended_at"},
     }
-    if missing := [words for words, columns in needed.items() if columns.isdisjoint(places)]:
-        has = ", ".join(name for name in header if name)
-        raise InputError(
-            f"{path.name} lacks the column{'s'[: len(missing) - 1]} {', '.join(missing)}. "
-            f"The first row has to name the columns; it says: {has[:300]}."
-        )
+    return [words for words, alternatives in needed.items() if alternatives.isdisjoint(given)]
 
 
 def _row(number: int, cells: list[str] | None, places: dict[str, int], width: int) -> Row:
@@ -234,4 +318,7 @@ def _row(number: int, cells: list[str] | None, places: dict[str, int], width: in
             fault=f"The row has {len(cells)} values for {width} columns. "
             "A value with the separator in it needs quotes.",
         )
-    return Row(number, {column: cells[index] for column, index in places.items() if index < len(cells)})
+    values = {column: cells[index] for column, index in places.items() if index < len(cells)}
+    if "ended_at" not in values and values.get(ENDED_ON) and values.get(ENDED_TIME):
+        values["ended_at"] = f"{values[ENDED_ON]} {values[ENDED_TIME]}"
+    return Row(number, values)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import Final, TypeVar
 
 from sqlalchemy import String
 
 from notifier.errors import InputError
-from notifier.import_table import FULL_NAME, Row
+from notifier.import_table import ATTENDANCE, FULL_NAME, Row
 from notifier.import_times import read_day_or_time, read_time
 from notifier.models import Clinic, Patient, Treatment
 from notifier.patients import PatientEntry
@@ -34,6 +35,22 @@ _CHANNELS: Final = {
     **dict.fromkeys(("sms", "text", "text message", "txt", "mensaje de texto"), "sms"),
     **dict.fromkeys(("email", "e mail", "mail", "correo", "correo electronico"), "email"),
 }
+# What booking systems say of an appointment that came to nothing; folded.
+_NOT_THERE: Final = frozenset(
+    {
+        *("cancelled", "canceled", "late cancellation", "late cancel", "no show", "noshow", "did not attend"),
+        *(
+            "did not arrive",
+            "dna",
+            "deleted",
+            "rescheduled",
+            "cancelado",
+            "cancelada",
+            "no asistio",
+            "ausente",
+        ),
+    }
+)
 # What Excel makes of a long number: its last digits are gone, and the rest may be another patient's.
 _SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 _FORMULA_ERROR = re.compile(r"#(?:N/A|REF!|VALUE!|NAME\?|NULL!|NUM!|DIV/0!)", re.IGNORECASE)
@@ -65,11 +82,15 @@ class RowProblem:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One row: an entry, or the problems because of which there is none."""
+    """One row: an entry, or the problems because of which there is none.
+
+    `is_none`: the row is no treatment with aftercare, such as a cancelled appointment; nothing is wrong then.
+    """
 
     row: Row
     entry: Entry | None
     problems: list[RowProblem] = field(default_factory=list)
+    is_none: bool = False
 
     @property
     def dated_consent(self) -> bool:
@@ -84,9 +105,21 @@ class Reading:
 
 
 class RowReader:
-    """Reads rows by what the clinic says: its zone, its country and its plans."""
+    """Reads rows by what the clinic says: its zone, its country and its plans.
 
-    def __init__(self, clinic: Clinic, plans: frozenset[str], now: datetime, *, confirmed: bool) -> None:
+    `called`: what the file calls a treatment → the plan's key; empty where no aftercare goes with it.
+    """
+
+    def __init__(
+        self,
+        clinic: Clinic,
+        plans: frozenset[str],
+        now: datetime,
+        *,
+        confirmed: bool,
+        called: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self._called = called
         self._country, self._plans, self._now, self._confirmed = clinic.country, plans, now, confirmed
         self._time = partial(read_time, tz=zone(clinic.timezone), country=clinic.country)
         self._day = partial(read_day_or_time, tz=zone(clinic.timezone), country=clinic.country)
@@ -97,6 +130,8 @@ class RowReader:
         if row.fault:
             reading.problems.append(reading.problem("", row.fault))
             return reading
+        if self._called.get(row["plan"]) == "" or recipients.fold_name(row[ATTENDANCE], "") in _NOT_THERE:
+            return Reading(row, None, is_none=True)
         fields = _Fields(reading)
         patient = self._patient(fields)
         ended_at = fields.need("ended_at", self._time, "when the treatment ended")
@@ -140,6 +175,7 @@ class RowReader:
         )
 
     def _plan(self, raw: str) -> str:
+        raw = self._called.get(raw, raw)
         if raw in self._plans:
             return raw
         key = recipients.fold_name(raw.replace("_", " "), "").replace(" ", "-")

@@ -7,11 +7,12 @@ may be imported again at any time: after a crash the rest goes in, and nothing d
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import Engine, exc, select
@@ -27,7 +28,7 @@ from notifier.import_values import Reading, RowProblem, RowReader
 from notifier.models import Clinic, Patient, PlanRow, Treatment
 from notifier.treatments import Entry, Recorded, record_all
 
-__all__ = ["ImportReport", "import_file", "report_text"]
+__all__ = ["ImportReport", "import_file", "import_table", "report_text"]
 
 # Large enough to be quick, and small enough that on SQLite the worker gets its turn several times a second.
 BATCH: Final = 250
@@ -47,21 +48,50 @@ def import_file(
     progress: Progress | None = None,
     batch_size: int = BATCH,
 ) -> ImportReport:
-    """Record every good row of the file, in batches of one transaction each; report the others.
+    """As `import_table`, of a file whose headings say what its columns mean."""
+    table = read_table(path)
+    return import_table(
+        engine,
+        clinic_key,
+        table,
+        path.name,
+        now=now,
+        actor=actor,
+        dry_run=dry_run,
+        confirmed=confirmed,
+        progress=progress,
+        batch_size=batch_size,
+    )
+
+
+def import_table(
+    engine: Engine,
+    clinic_key: str | None,
+    table: Table,
+    name: str,
+    *,
+    now: datetime,
+    actor: str,
+    called: Mapping[str, str] = MappingProxyType({}),
+    dry_run: bool = False,
+    confirmed: bool = False,
+    progress: Progress | None = None,
+    batch_size: int = BATCH,
+) -> ImportReport:
+    """Record every good row of the table, in batches of one transaction each; report the others.
 
     A row whose external_id is known but which says something else is noted and changes nothing. Consent
     without `consent_at` is dated when the treatment ended, and does not undo a withdrawal. `confirmed` lets
     in treatments that end in the future or ended long ago. `progress` is told the rows done and their total
-    after each batch. Raises NotifierError where the file as a whole, the clinic or the database cannot be
-    used.
+    after each batch. `called`: see RowReader. Raises NotifierError where the file as a whole, the clinic or
+    the database cannot be used.
     """
     with db.reading(engine) as session:
         clinic = clinics.only(session, clinic_key)
         keys = frozenset(plans.current_versions(session, clinic))
         session.expunge(clinic)
-    table = read_table(path)
-    reader = RowReader(clinic, keys, now, confirmed=confirmed)
-    run = _Import(engine, clinic.id, now, actor, ImportReport(path.name, dry_run, len(table.rows)))
+    reader = RowReader(clinic, keys, now, confirmed=confirmed, called=called)
+    run = _Import(engine, clinic.id, now, actor, ImportReport(name, dry_run, len(table.rows)))
     run.report.ignored = table.ignored
     done = 0
     for batch in (_related if dry_run else _in_order)(table, reader, batch_size):
@@ -152,6 +182,7 @@ class _Import:
     def take(self, batch: Sequence[Reading]) -> None:
         for reading in batch:
             self.report.problems += reading.problems
+            self.report.not_treated += reading.is_none
         if good := [reading for reading in batch if reading.entry is not None]:
             self._store(good)
 

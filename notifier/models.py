@@ -458,7 +458,7 @@ class ImportRun(Base):
     clinic_id: Mapped[int] = _ref("clinics.id")
     file: Mapped[str] = mapped_column(String(200))
     # Kept only until the file is imported or dropped: it is full of patients.
-    content: Mapped[bytes | None] = mapped_column(LargeBinary)
+    content: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
     state: Mapped[str] = mapped_column(String(10))
     dry_run: Mapped[bool] = mapped_column(Boolean, default=True)
     done: Mapped[int] = mapped_column(Integer, default=0)  # rows

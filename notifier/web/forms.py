@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -66,13 +66,13 @@ class Fields:
         ]
 
 
-async def posted(request: Request) -> Fields:
+async def posted(request: Request) -> AsyncIterator[Fields]:
     """The check against forged requests: every change takes `Posted`, after the visit."""
-    form = await request.form()
-    given = form.get("csrf") or request.headers.get("X-CSRF-Token", "")
-    require_own_page(request, given if isinstance(given, str) else "")
-    _require_same_clinic(request, form)
-    return Fields(form)
+    async with request.form() as form:
+        given = form.get("csrf") or request.headers.get("X-CSRF-Token", "")
+        require_own_page(request, given if isinstance(given, str) else "")
+        _require_same_clinic(request, form)
+        yield Fields(form)
 
 
 def _require_same_clinic(request: Request, form: FormData) -> None:
