@@ -101,20 +101,24 @@ def _context(case: Case) -> Context:
 
 
 def context_of(
-    clinic: Clinic, patient: Patient | None, treatment: Treatment | None, plan: Plan | None, tz: ZoneInfo
+    clinic: Clinic,
+    patient: Patient | None,
+    treatment: Treatment | None,
+    plan: Plan | None,
+    tz: ZoneInfo,
+    *,
+    language: str = "",
 ) -> Context:
-    """The values that texts may use; dates and times on the patient's own calendar and clock."""
-    language = patient.language if patient is not None else clinic.language
+    """The values that texts may use; dates and times on the patient's own calendar and clock.
+
+    `language`: another than the patient's own.
+    """
+    language = language or (patient.language if patient is not None else clinic.language)
     visit = treatment.next_visit_at if treatment is not None else None
     visit_at = to_local(visit, tz) if visit is not None else None
     return rendering.context(
         language=language,
-        clinic={
-            "name": clinic.name,
-            "phone": clinic.phone,
-            "emergency_number": clinic.emergency_number,
-            "crisis_line": clinic.crisis_line,
-        },
+        clinic=clinic_values(clinic),
         patient={"first_name": _greeted(patient)},
         practitioner={"name": treatment.practitioner if treatment is not None else None},
         treatment={
@@ -126,6 +130,15 @@ def context_of(
             "time": visit_at.time() if visit_at is not None else None,
         },
     )
+
+
+def clinic_values(clinic: Clinic) -> dict[str, str]:
+    return {
+        "name": clinic.name,
+        "phone": clinic.phone,
+        "emergency_number": clinic.emergency_number,
+        "crisis_line": clinic.crisis_line,
+    }
 
 
 def _greeted(patient: Patient | None) -> str | None:
