@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from notifier.errors import PlanError
@@ -60,8 +62,14 @@ def check_draft(draft: Draft, base: Content, used: Collection[str] = ()) -> Chec
         if step.is_new and step.key in used:
             words = "Was the key of a step before, and what was sent hangs on it. Choose another."
             found.append(Complaint(f"{step.row}-key", "error", words))
-    found += [_complaint(finding, sound, rows) for finding in check_content(sound)]
+    found += [_complaint(finding, sound, rows) for finding in _findings(json.dumps(sound))]
     return Checked(content, sound, tuple(dict.fromkeys(found)))
+
+
+@lru_cache(maxsize=64)
+def _findings(content: str) -> tuple[Finding, ...]:
+    """Every page of an editor asks, and mostly about the same content."""
+    return tuple(check_content(json.loads(content)))
 
 
 def _mended(

@@ -19,6 +19,8 @@ from notifier.web import (
     admin_clinic,
     admin_clinic_lists,
     admin_people,
+    admin_plans,
+    admin_plans_edit,
     desk_log,
     desk_log_patient,
     desk_log_preview,
@@ -41,6 +43,8 @@ AREAS: Final[tuple[APIRouter, ...]] = (
     desk_treatments.router,
     admin_clinic_lists.router,
     admin_clinic.router,
+    admin_plans_edit.router,
+    admin_plans.router,
     admin_people.router,
     health.router,
 )
