@@ -52,7 +52,7 @@ def of_patients(session: Session, clinic: Clinic, words: str, *, cursor: str, li
     """By name. `words`: as `patients.search` takes them; empty: all."""
     query = select(Patient).where(Patient.clinic_id == clinic.id, Patient.erased_at.is_(None))
     if words.strip():
-        query = query.where(patients.matching(words))
+        query = query.where(patients.matching(clinic, words))
     return _page(session, [_Leg(query, Patient.folded_name)], Patient, "p", cursor, limit)
 
 
