@@ -80,3 +80,9 @@ document.addEventListener("change", (event) => {
 document.addEventListener("focusin", (event) => {
   if (event.target.matches("[data-select]")) event.target.select();
 });
+
+// On a phone the navigation is a strip: show the place where one is.
+document.querySelectorAll(".side [aria-current]").forEach((here) => {
+  const strip = here.closest("ul");
+  if (strip.scrollWidth > strip.clientWidth) strip.scrollLeft = here.offsetLeft - strip.clientWidth / 2;
+});
