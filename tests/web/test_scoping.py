@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from fastapi.routing import APIRoute
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from notifier import clinics, db, practitioners
 from notifier.models import (
@@ -94,7 +95,7 @@ def address(route: APIRoute, site: Installation) -> str:
     return path
 
 
-OTHERS = {
+OTHERS: dict[str, Callable[[Session], str]] = {
     "attempt_id": lambda session: str(session.scalars(select(Attempt.id)).one()),
     "staff_id": lambda session: str(session.scalars(select(Staff.id).where(Staff.email == FERN)).one()),
     "key": lambda session: session.scalars(select(PlanRow.key).where(PlanRow.key == "dry-needling")).one(),
