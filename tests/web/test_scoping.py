@@ -9,9 +9,10 @@ from fastapi.routing import APIRoute
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import clinics, db, practitioners
+from notifier import api_tokens, clinics, db, practitioners
 from notifier.models import (
     AlertContact,
+    ApiToken,
     Attempt,
     Base,
     Clinic,
@@ -38,6 +39,7 @@ ROWS = {
     "sender_id": Sender,
     "contact_id": AlertContact,
     "practitioner_id": Practitioner,
+    "token_id": ApiToken,
 }
 # Words that only Riverside's rows hold.
 SECRETS = ("Moreau", "Tanaka", "+12125550101", "555-0101", "alice@example.com", "Riverside", "Dr Grey")
@@ -59,6 +61,7 @@ def hugos(_sqlite: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Ite
             riverside = session.get_one(Clinic, clinic.id)
             practitioners.add(session, riverside, "Dr Grey", now=cast.LOGGED, actor=FERN)
             clinics.add_alert_contact(session, riverside, name="Moreau", phone="+12125550199", email=None)
+            api_tokens.create(session, riverside, name="Moreau", scope="write", now=cast.LOGGED, actor=FERN)
             message = session.scalars(select(Message).where(Message.to == "+12125550101")).first()
             assert message is not None
             session.add(
