@@ -151,4 +151,5 @@ def test_no_list_or_form_shows_another_clinics_rows(route: APIRoute, hugos: Inst
 )
 def test_an_empty_clinic_has_pages_all_the_same(route: APIRoute, hugos: Installation) -> None:
     answer = hugos.signed_in(HUGO).client.get(route.path, follow_redirects=True)
-    assert answer.status_code in (200, 204)
+    # A sheet is a plan's, and this clinic has none.
+    assert answer.status_code in ((404,) if route.path == "/sheet" else (200, 204))
