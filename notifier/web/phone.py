@@ -5,11 +5,12 @@ Only where messages are kept instead of sent; in live mode there is nothing to s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from notifier import outbox_view
+from notifier import audit, outbox_view
 from notifier.errors import NotFoundError
 from notifier.links import links_of
 from notifier.outbox_view import Kept, Outbox
@@ -45,13 +46,26 @@ def phone(
         outbox = outbox_view.look(session, visit.clinic_id, before=before)
         chosen = outbox_view.mail(session, visit.clinic_id, mail) if mail else None
     chosen = chosen or next(iter(outbox.mails), None)
+    texts = (kept for thread in outbox.threads for kept in thread.messages)
+    _note(visit, [*texts, *outbox.mails, *([chosen] if chosen else [])])
     return visit.page("phone.html", outbox=outbox, kept=chosen, before=before, **_written(visit))
 
 
 def _one_phone(visit: Visit, to: str) -> Response:
     with visit.reading() as session:
         thread = outbox_view.thread(session, visit.clinic_id, to)
+    _note(visit, thread.messages)
     return visit.page("phone_thread.html", thread=thread, **_written(visit))
+
+
+def _note(visit: Visit, shown: Iterable[Kept]) -> None:
+    """Into the audit trail: who was seen. What comes in by itself afterwards is the same look."""
+    ids = [kept.patient_id for kept in shown if kept.patient_id is not None]
+    if ids:
+        with visit.transaction() as session:
+            audit.listed(
+                session, clinic_id=visit.clinic_id, patient_ids=ids, now=visit.now(), actor=visit.actor
+            )
 
 
 @router.get("/news")

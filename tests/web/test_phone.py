@@ -14,7 +14,7 @@ from sqlalchemy import event, insert, select
 
 from notifier import outbox_view, patients
 from notifier.channels import open_channels
-from notifier.models import Attempt, Clinic, Message, Patient, Sender
+from notifier.models import Attempt, AuditEntry, Clinic, Message, Patient, Sender
 from notifier.worker import open_dispatcher
 from tests import cast
 from tests.web.cast import Installation
@@ -83,6 +83,16 @@ def test_one_number_can_be_read_from_its_beginning(day0: Installation) -> None:
     page = day0.as_desk().get("/phone?to=%2B12125550101")
     assert page.words(".bubble-when") == ["Yesterday 17:30", "Today 13:30"]
     assert day0.as_desk().get("/phone?to=%2B12125559999").status == 404
+
+
+def test_who_looked_at_whom_is_in_the_audit_trail_once_for_each_look(day0: Installation) -> None:
+    browser = day0.as_desk()
+    browser.get("/phone")
+    browser.fragment(f"/phone/news?seen={stamp(day0)}")
+    with day0.look() as session:
+        (entry,) = session.scalars(select(AuditEntry).where(AuditEntry.action == "patients.listed"))
+        names = session.scalars(select(Patient.first_name).where(Patient.id.in_(entry.detail["patients"])))
+        assert (entry.actor, set(names)) == ("fern@riverside.example", {"Alice", "Edward"})
 
 
 # By itself
