@@ -47,6 +47,8 @@ def edit(visit: Admin, key: str, posted: Posted) -> Response:
     """The form as it was typed, after one order; without an order, checked."""
     with visit.reading() as session:
         base = edited(session, visit, key, posted)
+    if not posted.many("step"):
+        return show(visit, fresh(visit, base, base.start))  # back from another page with a whole content
     draft, question = typed(posted)
     row, note = _ordered(posted.text("do"), draft, base)
     if preset := posted.text("preset"):

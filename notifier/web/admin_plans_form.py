@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from notifier import plans
 from notifier.errors import InputError, PlanError
-from notifier.models import PlanRow, PlanVersion
+from notifier.models import PlanRow, PlanVersion, Retiming
 from notifier.plan_complaints import Checked, check_draft
 from notifier.plan_editing import PLAN_FIELDS, STEP_FIELDS, Draft, draft_from, draft_of, has_starter_words
 from notifier.plan_in_words import audience_in_words, step_in_words
@@ -179,9 +178,9 @@ def read(content: Content) -> Plan | None:
         return None
 
 
-def show(visit: Visit, shown: Editor, *, status: int = 200, **more: Any) -> Response:
+def show(visit: Visit, shown: Editor, *, status: int = 200, retiming: Retiming | None = None) -> Response:
     """The whole page, or only the form where HTMX asked."""
-    context: Mapping[str, Any] = {"e": shown, **more}
+    context = {"e": shown, "retiming": retiming}
     if visit.is_fragment:
         return visit.fragment("_plan_form.html", status=status, **context)
     return visit.page("plans_edit.html", status=status, **context)
