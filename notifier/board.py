@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
+from notifier import status_words
 from notifier.course import Course, courses
 from notifier.models import (
     Alert,
@@ -40,6 +41,18 @@ class Moving:
 
     message: Message
     patient: Patient
+
+    @property
+    def at(self) -> datetime:
+        return self.message.claimed_at or self.message.due_at or self.message.created_at
+
+    @property
+    def title(self) -> str:
+        return status_words.title(self.message.kind, self.message.step)
+
+    @property
+    def channel(self) -> str:
+        return status_words.channel_name(self.message.channel)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,10 +27,14 @@ _BAD = frozenset({Status.FAILED, Status.UNDELIVERED, Status.HELD, Status.UNKNOWN
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A message with its place in time: when it left, is due, or would have been."""
+    """A message with its place in time: when it left, is due, or would have been.
+
+    `has_time` is False where it would have been before a visit that nobody has booked.
+    """
 
     message: Message
     at: datetime
+    has_time: bool = True
 
     @property
     def title(self) -> str:
@@ -125,25 +129,23 @@ def _course(
 ) -> Course:
     tz = zone(patient.timezone or clinic.timezone)
     listed = [Listed(message, treatment.external_id, []) for message in rows[treatment.id]]
-    placed = [
-        Placed(item.message, place(item.message, treatment, definition, tz)) for item in leading(listed)
-    ]
+    placed = [_placed(item.message, treatment, definition, tz) for item in leading(listed)]
     return Course(
         treatment,
         patient,
         definition.plan.name_in("en"),
         tz,
-        sorted(placed, key=lambda item: (item.at, item.message.id)),
+        sorted(placed, key=lambda item: (not item.has_time, item.at, item.message.id)),
     )
 
 
-def place(message: Message, treatment: Treatment, definition: Definition, tz: ZoneInfo) -> datetime:
+def _placed(message: Message, treatment: Treatment, definition: Definition, tz: ZoneInfo) -> Placed:
     """What was never due stands where its plan would have had it."""
     known = message.claimed_at or message.due_at
     step = definition.plan.step(message.step or "")
     if known is not None or step is None:
-        return known or message.created_at
+        return Placed(message, known or message.created_at)
     anchor = treatment.next_visit_at if step.anchor == "next_visit" else treatment.ended_at
     if anchor is None:
-        return message.created_at
-    return timing.shift(anchor, step.after, tz, step.at)
+        return Placed(message, message.created_at, has_time=False)
+    return Placed(message, timing.shift(anchor, step.after, tz, step.at))

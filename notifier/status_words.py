@@ -61,6 +61,22 @@ def sentence(message: Told) -> str:
     return f"{label}: {uncapitalised(message.reason)}" if message.reason else label
 
 
+def outcome(word: str) -> str:
+    """What one try came to."""
+    if word in _WORDS:
+        return of_status(word)
+    return "Not handed over" if word == "released" else "Under way"
+
+
+def moved(what: str) -> str:
+    """A move of a message's story: "scheduled → cancelled" is "Will be sent → Cancelled"."""
+    parts = what.removeprefix("planned: ").removesuffix(", changed").split(" → ")
+    if not all(part in _WORDS for part in parts):
+        return what[:1].upper() + what[1:]
+    said = " → ".join(of_status(part) for part in parts)
+    return f"{said}, changed" if what.endswith(", changed") else said
+
+
 def uncapitalised(sentence: str) -> str:
     """As it reads after a colon."""
     return sentence[:1].lower() + sentence[1:] if _SMALL.match(sentence) else sentence

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from notifier import message_actions, messages, resending, wording
@@ -15,12 +16,14 @@ from notifier.cases import gather
 from notifier.course import Course, Placed, courses
 from notifier.errors import NotifierError
 from notifier.messages import Moment
-from notifier.models import Attempt, Clinic, Message, Patient, Treatment
+from notifier.models import Attempt, Clinic, ConsentEntry, Message, Patient, Treatment
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.zones import zone
 
 TREATMENTS_SHOWN = 20
 _OTHERS_SHOWN = 100
+# How long a page may stand unchanged while only time goes by.
+_TICK = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,24 @@ def _without_treatment(session: Session, patient: Patient) -> list[Placed]:
     return [Placed(row, row.claimed_at or row.due_at or row.created_at) for row in rows]
 
 
+def stamp(session: Session, patient: Patient, now: datetime) -> str:
+    """Another one whenever the patient's page may have become another."""
+    rows = session.execute(
+        select(Message.id, Message.status, Message.due_at, Message.attempts, Message.reason)
+        .where(Message.patient_id == patient.id)
+        .order_by(Message.id)
+    )
+    versions = session.execute(
+        select(Treatment.id, Treatment.version)
+        .where(Treatment.patient_id == patient.id)
+        .order_by(Treatment.id)
+    )
+    consents = session.scalar(select(func.max(ConsentEntry.id)).where(ConsentEntry.patient_id == patient.id))
+    tick = now.timestamp() // _TICK.total_seconds()
+    said = repr((patient.id, patient.version, consents, tick, rows.all(), versions.all()))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """What a message says. `is_preview`: as it would read if it left now; `problem`: why it says nothing."""
@@ -103,7 +124,7 @@ def detail(session: Session, clinic: Clinic, message_id: int, now: datetime) -> 
     actions, send_now = _offered(session, message, now)
     replaced = resending.replaced_id(message)
     return Detail(
-        Placed(message, _at(session, clinic, message)),
+        _placed(session, clinic, message),
         zone((patient.timezone if patient is not None else None) or clinic.timezone),
         _words(session, message, listed.attempts, now),
         listed.attempts,
@@ -114,15 +135,16 @@ def detail(session: Session, clinic: Clinic, message_id: int, now: datetime) -> 
     )
 
 
-def _at(session: Session, clinic: Clinic, message: Message) -> datetime:
-    if message.treatment_id is None:
-        return message.claimed_at or message.due_at or message.created_at
-    treatment = session.get_one(Treatment, message.treatment_id)
-    patient = session.get_one(Patient, treatment.patient_id)
-    (course,) = courses(session, clinic, [treatment], [patient])
-    # A row that another one of its step stands for is in no course, but has its place all the same.
-    mine = [item.at for item in course.placed if item.message.id == message.id]
-    return mine[0] if mine else message.claimed_at or message.due_at or message.created_at
+def _placed(session: Session, clinic: Clinic, message: Message) -> Placed:
+    if message.treatment_id is not None:
+        treatment = session.get_one(Treatment, message.treatment_id)
+        patient = session.get_one(Patient, treatment.patient_id)
+        (course,) = courses(session, clinic, [treatment], [patient])
+        for item in course.placed:
+            if item.message.id == message.id:
+                return item
+    # One that another row of its step stands for is in no course, but has its place all the same.
+    return Placed(message, message.claimed_at or message.due_at or message.created_at)
 
 
 def _offered(session: Session, message: Message, now: datetime) -> tuple[frozenset[str], str]:

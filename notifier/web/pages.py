@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from notifier import status_words
 from notifier.resources import templates_dir
 from notifier.rules.timing import say
 from notifier.rules.zones import to_local
@@ -31,10 +32,13 @@ def open_templates() -> Environment:
         "when": when,
         "day": day,
         "clock": clock,
+        "typed": typed,
         "iso": iso,
         "phone": phone,
         "number": number,
         "plural": plural,
+        "outcome": status_words.outcome,
+        "moved": status_words.moved,
     }
     environment.globals |= {"asset": asset, "shape_of": line.shape_of}
     return environment
@@ -77,6 +81,11 @@ def day(instant: datetime | date | None, tz: ZoneInfo | None = None) -> str:
 def clock(instant: datetime | None, tz: ZoneInfo) -> str:
     """17:30."""
     return "" if instant is None else f"{to_local(instant, tz):%H:%M}"
+
+
+def typed(instant: datetime | None, tz: ZoneInfo) -> str:
+    """2026-03-03T17:30, as a field for date and time holds it."""
+    return "" if instant is None else f"{to_local(instant, tz):%Y-%m-%dT%H:%M}"
 
 
 def iso(instant: datetime | None) -> str:

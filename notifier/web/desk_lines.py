@@ -1,0 +1,20 @@
+"""A treatment's course as the aftercare line draws it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from notifier.course import Course, Placed
+from notifier.web import line
+from notifier.web.line import LineView, Moment
+from notifier.web.pages import when
+
+
+def line_of(course: Course, now: datetime) -> LineView:
+    moments = [_moment(item, course, now) for item in course.placed if item.has_time]
+    return line.view(course.treatment.ended_at, moments, tz=course.tz, now=now)
+
+
+def _moment(item: Placed, course: Course, now: datetime) -> Moment:
+    label = f"{item.title}, {when(item.at, course.tz, now)}: {item.sentence}"
+    return Moment(item.at, item.message.status, label, str(item.message.id))

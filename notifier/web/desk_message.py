@@ -1,0 +1,209 @@
+"""One message: its words, its story, the provider's answer, and what a person may do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import APIRouter, Response
+from sqlalchemy.orm import Session
+
+from notifier import message_actions, patients, resending, timeline
+from notifier.errors import InputError, NeedsConfirmation
+from notifier.models import Clinic, Message
+from notifier.web.auth import Desk
+from notifier.web.desk_patient_page import note_view
+from notifier.web.forms import Fields, Posted, Problems
+from notifier.web.visit import Undo, Visit
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """What is asked before something unusual is done: the same again, with a yes."""
+
+    action: str
+    words: str
+    label: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+@router.get("/messages/{message_id:int}")
+def message(visit: Desk, message_id: int) -> Response:
+    return _show(visit, message_id)
+
+
+def _show(
+    visit: Visit,
+    message_id: int,
+    *,
+    confirm: Confirm | None = None,
+    problems: Problems | None = None,
+    typed: Fields | None = None,
+    status: int = 200,
+) -> Response:
+    now = visit.now()
+    with visit.reading() as session:
+        clinic = visit.clinic(session)
+        detail = timeline.detail(session, clinic, message_id, now)
+        patient_id = detail.placed.message.patient_id
+        patient = patients.get(session, clinic, patient_id) if patient_id is not None else None
+    if patient is not None:
+        note_view(visit, patient.id)
+    context: dict[str, Any] = {
+        "detail": detail,
+        "patient": patient,
+        "clinic": clinic,
+        "now": now,
+        "confirm": confirm,
+        "problems": problems or Problems(),
+        "typed": typed.values if typed is not None else {},
+    }
+    if visit.is_fragment:
+        return visit.fragment("_message.html", status=status, **context)
+    return visit.page("message.html", status=status, **context)
+
+
+Act = Callable[[Session, Clinic, Message], None]
+
+
+def _change(visit: Visit, message_id: int, act: Act) -> Message:
+    with visit.transaction() as session:
+        clinic = visit.clinic(session)
+        found = message_actions.get(session, clinic, message_id)
+        act(session, clinic, found)
+        session.flush()
+        return found
+
+
+def _done(visit: Visit, message: Message, words: str, undo: Undo | None = None) -> Response:
+    if message.patient_id is None:
+        return visit.go(f"/messages/{message.id}", toast=words, undo=undo)
+    return visit.go(f"/patients/{message.patient_id}#m{message.id}", toast=words, undo=undo)
+
+
+@router.post("/messages/{message_id:int}/cancel")
+def cancel(visit: Desk, posted: Posted, message_id: int) -> Response:
+    found = _change(
+        visit,
+        message_id,
+        lambda session, _, row: message_actions.cancel(session, row, now=visit.now(), actor=visit.actor),
+    )
+    undo = Undo(f"/patients/{found.patient_id}/restore", fields={"messages": str(found.id)})
+    return _done(visit, found, "Cancelled: it will not be sent.", undo)
+
+
+@router.post("/messages/{message_id:int}/restore")
+def restore(visit: Desk, posted: Posted, message_id: int) -> Response:
+    found = _change(
+        visit,
+        message_id,
+        lambda session, _, row: _none(
+            message_actions.restore(session, [row], now=visit.now(), actor=visit.actor)
+        ),
+    )
+    waits = found.status == "scheduled"
+    return _done(visit, found, "Restored: it will be sent." if waits else f"Not restored. {found.reason}")
+
+
+def _none(_: object) -> None:
+    """What an action gives back is read from the row."""
+
+
+@router.post("/messages/{message_id:int}/send-now")
+def send_now(visit: Desk, posted: Posted, message_id: int) -> Response:
+    expected: list[message_actions.Now] = []
+
+    def act(session: Session, clinic: Clinic, row: Message) -> None:
+        confirmed = posted.flag("confirmed")
+        expected.append(
+            message_actions.send_now(session, row, now=visit.now(), actor=visit.actor, confirmed=confirmed)
+        )
+
+    try:
+        found = _change(visit, message_id, act)
+    except NeedsConfirmation as ask:
+        confirm = Confirm(f"/messages/{message_id}/send-now", str(ask), "Send it then", {"confirmed": "1"})
+        return _show(visit, message_id, confirm=confirm, status=422)
+    waits = expected[0].at > visit.now()
+    undo = Undo(f"/messages/{message_id}/put-back") if waits else None
+    return _done(visit, found, expected[0].words, undo)
+
+
+@router.post("/messages/{message_id:int}/put-back")
+def put_back(visit: Desk, posted: Posted, message_id: int) -> Response:
+    found = _change(
+        visit,
+        message_id,
+        lambda session, _, row: message_actions.put_back(session, row, now=visit.now(), actor=visit.actor),
+    )
+    return _done(visit, found, "It is back at its planned time.")
+
+
+@router.post("/messages/{message_id:int}/release")
+def release(visit: Desk, posted: Posted, message_id: int) -> Response:
+    found = _change(
+        visit,
+        message_id,
+        lambda session, _, row: message_actions.release(session, row, now=visit.now(), actor=visit.actor),
+    )
+    return _done(visit, found, "Released: it goes as soon as it may.", _cancels(found))
+
+
+@router.post("/messages/{message_id:int}/arrived")
+def arrived(visit: Desk, posted: Posted, message_id: int) -> Response:
+    found = _change(
+        visit,
+        message_id,
+        lambda session, _, row: message_actions.settle_arrived(
+            session, row, now=visit.now(), actor=visit.actor
+        ),
+    )
+    return _done(visit, found, "Noted: it arrived.")
+
+
+@router.post("/messages/{message_id:int}/again")
+def again(visit: Desk, posted: Posted, message_id: int) -> Response:
+    """Nobody knows whether it arrived, and the person decides that it did not."""
+    found = _change(
+        visit,
+        message_id,
+        lambda session, _, row: message_actions.settle_again(
+            session, row, now=visit.now(), actor=visit.actor
+        ),
+    )
+    return _done(visit, found, "It is sent again.", _cancels(found))
+
+
+def _cancels(message: Message) -> Undo:
+    return Undo(f"/messages/{message.id}/cancel", label="Do not send it")
+
+
+@router.post("/messages/{message_id:int}/resend")
+def resend(visit: Desk, posted: Posted, message_id: int) -> Response:
+    sent: list[Message] = []
+
+    def act(session: Session, clinic: Clinic, row: Message) -> None:
+        new, _ = resending.resend(
+            session,
+            clinic,
+            row,
+            posted.text("to"),
+            now=visit.now(),
+            actor=visit.actor,
+            confirmed=posted.flag("confirmed"),
+        )
+        sent.append(new)
+
+    try:
+        _change(visit, message_id, act)
+    except NeedsConfirmation as ask:
+        fields = {"confirmed": "1", "to": posted.text("to")}
+        confirm = Confirm(f"/messages/{message_id}/resend", str(ask), "Send it a second time", fields)
+        return _show(visit, message_id, confirm=confirm, typed=posted, status=422)
+    except InputError as error:
+        problems = Problems({"to": str(error)})
+        return _show(visit, message_id, problems=problems, typed=posted, status=422)
+    return _done(visit, sent[0], f"It is sent again, to {sent[0].to}.", _cancels(sent[0]))

@@ -1,0 +1,128 @@
+"""One patient's page, put together: also when a form on it is shown again with what was wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from fastapi import Response
+from sqlalchemy.orm import Session
+
+from notifier import consent, consent_changes, consent_words, patients, reach, timeline, viewing
+from notifier.models import Clinic, ConsentEntry, Patient, Suppression
+from notifier.rules.plan import CHANNELS
+from notifier.rules.zones import zone
+from notifier.timeline import Timeline
+from notifier.web.desk_lines import line_of
+from notifier.web.forms import Problems
+from notifier.web.line import LineView
+from notifier.web.visit import Visit
+
+METHODS = ("At the desk", "By phone", "On a form", "In writing")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One channel of a patient: its address, why it cannot be used, who else uses it."""
+
+    channel: str
+    address: str | None
+    problem: str  # what a provider complained of
+    obstacle: str | None
+    stopped: Suppression | None
+    sharing: Sequence[Patient]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    patient: Patient
+    clinic: Clinic
+    tz: ZoneInfo
+    ways: Sequence[Way]
+    ledger: Sequence[ConsentEntry]
+    consent_words: str
+    timeline: Timeline
+    lines: Mapping[int, LineView]  # by treatment
+    stamp: str
+
+    @property
+    def nothing_goes(self) -> str:
+        """Why no channel can be used; empty where one can."""
+        return "" if any(way.obstacle is None for way in self.ways) else " ".join(self._obstacles())
+
+    def _obstacles(self) -> list[str]:
+        return [way.obstacle for way in self.ways if way.obstacle is not None]
+
+
+def look(session: Session, clinic: Clinic, patient: Patient, now: datetime) -> Shown:
+    whole = timeline.of_patient(session, clinic, patient)
+    return Shown(
+        patient,
+        clinic,
+        zone(patient.timezone or clinic.timezone),
+        _ways(session, clinic, patient),
+        consent.history(session, patient),
+        consent_words.words(clinic, patient.language),
+        whole,
+        {course.treatment.id: line_of(course, now) for course in whole.courses},
+        timeline.stamp(session, patient, now),
+    )
+
+
+def _ways(session: Session, clinic: Clinic, patient: Patient) -> list[Way]:
+    known = reach.load(session, [patient])
+    stops = consent_changes.standing_suppressions(session, patient)
+    sharing = consent_changes.sharing(session, clinic, patient)
+    return [
+        Way(
+            channel,
+            reach.address_of(patient, channel),
+            patient.phone_problem if channel == "sms" else patient.email_problem,
+            known.obstacle(patient, channel),
+            stops.get(channel),
+            sharing.get(channel, []),
+        )
+        for channel in CHANNELS
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of the page that is shown open again: which, what was typed, and what was wrong."""
+
+    name: str = ""
+    typed: Mapping[str, str] | None = None
+    problems: Problems | None = None
+    treatment_id: int | None = None
+
+
+def show(visit: Visit, patient_id: int, *, form: Form | None = None, status: int = 200) -> Response:
+    now, form = visit.now(), form or Form()
+    with visit.reading() as session:
+        clinic = visit.clinic(session)
+        shown = look(session, clinic, patients.get(session, clinic, patient_id), now)
+    note_view(visit, patient_id)
+    return visit.page(
+        "patient.html",
+        status=status,
+        shown=shown,
+        patient=shown.patient,
+        now=now,
+        methods=METHODS,
+        form=form,
+        typed=form.typed or {},
+        problems=form.problems or Problems(),
+    )
+
+
+def note_view(visit: Visit, patient_id: int) -> None:
+    """Once for each look; the first asks for a write, the others do not."""
+    now, actor = visit.now(), visit.actor
+    with visit.reading() as session:
+        if viewing.is_noted(session, patient_id, now=now, actor=actor):
+            return
+    with visit.transaction() as session:
+        patient = patients.get(session, visit.clinic(session), patient_id)
+        viewing.note(session, patient, now=now, actor=actor)

@@ -1,0 +1,101 @@
+"""Today: what needs a person first, then who was treated, what was sent and what comes next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from notifier import board, tasks
+from notifier.board import Board
+from notifier.course import Course
+from notifier.foreseeing import why_a_sheet
+from notifier.models import Clinic
+from notifier.tasks import Task
+from notifier.web.auth import Desk
+from notifier.web.desk_lines import line_of
+from notifier.web.forms import Posted
+from notifier.web.line import LineView
+from notifier.web.visit import Undo, Visit
+
+router = APIRouter()
+
+Day = Annotated[str, Query()]
+Page = Annotated[int, Query()]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Everything on the page that may change while it is looked at."""
+
+    board: Board
+    tasks: list[Task]
+    lines: dict[int, LineView]  # by treatment
+    sheets: dict[int, str]  # by treatment: why it should be printed
+    clinic: Clinic
+    stamp: str
+
+
+@router.get("/today")
+def today(visit: Desk, day: Day = "", page: Page = 1) -> Response:
+    shown = _look(visit, day, page)
+    chosen = shown.board.day
+    return visit.page(
+        "today.html",
+        shown=shown,
+        now=visit.now(),
+        before=chosen - timedelta(days=1),
+        after=chosen + timedelta(days=1),
+    )
+
+
+@router.get("/today/board")
+def news(visit: Desk, day: Day = "", page: Page = 1, seen: str = "") -> Response:
+    """Asked every few seconds: nothing, unless something has changed."""
+    with visit.reading() as session:
+        if board.stamp(session, visit.clinic(session), visit.now()) == seen:
+            return visit.unchanged()
+    return visit.fragment("_today.html", shown=_look(visit, day, page), now=visit.now(), is_news=True)
+
+
+def _look(visit: Visit, day: str, page: int) -> Shown:
+    now = visit.now()
+    with visit.reading() as session:
+        clinic = visit.clinic(session)
+        mark = board.stamp(session, clinic, now)
+        shown = board.board(session, clinic, _day(day), now=now, page=page)
+        todo = tasks.open_tasks(session, clinic, now)
+    lines = {course.treatment.id: line_of(course, now) for course in shown.treated}
+    sheets = {course.treatment.id: _sheet(course, shown, visit) for course in shown.treated}
+    return Shown(shown, todo, lines, sheets, clinic, mark)
+
+
+def _sheet(course: Course, shown: Board, visit: Visit) -> str:
+    return why_a_sheet(course, visit.now()) if shown.is_today else course.nothing_because
+
+
+def _day(words: str) -> date | None:
+    """What is no day is today: an old link or a mistyped one loses nobody anything."""
+    try:
+        return date.fromisoformat(words)
+    except ValueError:
+        return None
+
+
+@router.post("/tasks/done")
+def done(visit: Desk, posted: Posted) -> Response:
+    key = posted.text("key")
+    with visit.transaction() as session:
+        tasks.mark_done(session, visit.clinic(session), key, now=visit.now(), actor=visit.actor)
+    return visit.go("/today", toast="Done.", undo=Undo("/tasks/reopen", fields={"key": key}))
+
+
+@router.post("/tasks/reopen")
+def reopen(visit: Desk, posted: Posted) -> Response:
+    with visit.transaction() as session:
+        tasks.undo_done(
+            session, visit.clinic(session), posted.text("key"), now=visit.now(), actor=visit.actor
+        )
+    return visit.go("/today", toast="It is on the list again.")
