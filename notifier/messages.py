@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,14 +62,33 @@ def listing(
 
 def _with_attempts(session: Session, query: Select[Message, str | None]) -> list[Listed]:
     rows = session.execute(query).all()
+    attempts = _attempts(session, [message.id for message, _ in rows])
+    return [Listed(message, external_id, attempts.get(message.id, [])) for message, external_id in rows]
+
+
+def with_attempts(session: Session, rows: Sequence[Message]) -> list[Listed]:
+    """These messages, with what belongs to each."""
+    wanted = {message.treatment_id for message in rows if message.treatment_id is not None}
+    external_ids: dict[int | None, str | None] = {}
+    for chunk in _chunks(sorted(wanted), 500):
+        found = session.execute(select(Treatment.id, Treatment.external_id).where(Treatment.id.in_(chunk)))
+        external_ids |= {number: external_id for number, external_id in found}  # noqa: C416 - typed as rows
+    attempts = _attempts(session, [message.id for message in rows])
+    return [
+        Listed(message, external_ids.get(message.treatment_id), attempts.get(message.id, []))
+        for message in rows
+    ]
+
+
+def _attempts(session: Session, message_ids: list[int]) -> dict[int, list[Attempt]]:
     attempts: dict[int, list[Attempt]] = {}
-    for chunk in _chunks([message.id for message, _ in rows], 500):
+    for chunk in _chunks(message_ids, 500):
         found = session.scalars(
             select(Attempt).where(Attempt.message_id.in_(chunk)).order_by(Attempt.message_id, Attempt.number)
         )
         for attempt in found:
             attempts.setdefault(attempt.message_id, []).append(attempt)
-    return [Listed(message, external_id, attempts.get(message.id, [])) for message, external_id in rows]
+    return attempts
 
 
 def _chunks(ids: list[int], size: int) -> Iterable[list[int]]:

@@ -7,7 +7,7 @@ import uuid
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
@@ -19,7 +19,7 @@ from notifier.errors import (
     NotFoundError,
     NotifierError,
 )
-from notifier.web import signing
+from notifier.web import api_problems, signing
 from notifier.web.auth import SignInNeeded
 from notifier.web.csrf import Forbidden
 from notifier.web.pages import context_of_anybody
@@ -70,7 +70,7 @@ def _refused(request: Request, error: Exception) -> Response:
     status = status_of(error)
     if status == 503:
         log.warning("%s", error)
-    return answer(request, status, str(error), field=getattr(error, "field", ""))
+    return answer(request, status, str(error), error=error)
 
 
 def _stale(request: Request, error: Exception) -> Response:
@@ -80,17 +80,15 @@ def _stale(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = _NOWHERE if error.status_code in (404, 405) else str(error.detail)
-    return answer(request, error.status_code, words)
+    return answer(request, error.status_code, words, error=error)
 
 
 def _misaddressed(request: Request, error: Exception) -> Response:
     """A number in an address that is none, or a parameter of the wrong kind: for a page, nothing is there."""
     assert isinstance(error, RequestValidationError)
-    if not _is_api(request):
+    if not api_problems.is_api(request):
         return answer(request, 404, _NOWHERE)
-    first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:])
-    return answer(request, 422, f"{field}: {first['msg']}.", field=field)
+    return answer(request, 422, "", error=error)
 
 
 def _fault(request: Request, error: Exception) -> Response:
@@ -103,13 +101,10 @@ def _fault(request: Request, error: Exception) -> Response:
     return answer(request, 500, words)
 
 
-def answer(request: Request, status: int, words: str, *, field: str = "") -> Response:
-    """In the form that the asker can use: problem+json (RFC 9457), a part of a page, or a page."""
-    if _is_api(request):
-        problem = {"type": "about:blank", "title": _TITLES.get(status, ""), "status": status, "detail": words}
-        return JSONResponse(
-            problem | ({"field": field} if field else {}), status, media_type="application/problem+json"
-        )
+def answer(request: Request, status: int, words: str, *, error: Exception | None = None) -> Response:
+    """In the form that the asker can use: problem+json, a part of a page, or a page."""
+    if api_problems.is_api(request):
+        return api_problems.about(error, status, words)
     templates = site_of(request).templates
     if request.headers.get("HX-Request") == "true":
         html = templates.get_template("_refusal.html").render(words=words)
@@ -122,7 +117,3 @@ def answer(request: Request, status: int, words: str, *, field: str = "") -> Res
         title=_TITLES.get(status, _TITLES[400]), words=words, status=status, **context
     )
     return HTMLResponse(html, status)
-
-
-def _is_api(request: Request) -> bool:
-    return request.url.path.startswith("/api/")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from notifier.web import api_problems
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -36,6 +38,15 @@ _LARGEST_UPLOAD = 101 * 1024 * 1024
 _UPLOADS = ("/import",)
 
 
+def _too_large(scope: Scope) -> Response:
+    words = "This is larger than anything that belongs here."
+    if not scope["path"].startswith(api_problems.PREFIX):
+        return PlainTextResponse(words, status_code=413)
+    if "content-length" not in Headers(scope=scope):
+        return api_problems.problem("length-needed", "Say how long the body is, in Content-Length.")
+    return api_problems.problem("too-large", words)
+
+
 class Security:
     """Sets the headers, unless a page has its own; refuses a body that no form of ours could have."""
 
@@ -50,8 +61,7 @@ class Security:
             await self._app(scope, receive, send)
             return
         if self._is_too_large(scope):
-            answer = PlainTextResponse("This is larger than anything that belongs here.", status_code=413)
-            await answer(scope, receive, self._dressed(send))
+            await _too_large(scope)(scope, receive, self._dressed(send))
             return
         await self._app(scope, receive, self._dressed(send))
 

@@ -18,6 +18,8 @@ PUBLIC = {
     "/healthz": "whoever watches over the process",
     "/readyz": "a balancer that asks whether to send anybody here",
     "/link/{secret}": "an invitation, or the demo's way in; the secret is the key",
+    "/api/docs": "how the API is used; nothing of a clinic is in it",
+    "/api/openapi.json": "the same for programs",
 }
 CHANGES = {"POST", "PUT", "PATCH", "DELETE"}
 
@@ -27,7 +29,7 @@ def routes() -> Iterator[APIRoute]:
         yield from (route for route in area.routes if isinstance(route, APIRoute))
 
 
-PAGES = [route for route in routes() if not route.path.startswith(("/api/", "/webhooks/"))]
+PAGES = [route for route in routes() if not route.path.startswith(("/api/v1", "/webhooks/"))]
 STAFF = [route for route in PAGES if route.path not in PUBLIC]
 
 
