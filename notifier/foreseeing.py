@@ -53,6 +53,11 @@ class Foreseen:
             for placed in sorted(self.course.placed, key=_is_stopped)
         ]
 
+    def has_a_place(self, placed: Placed) -> bool:
+        """What hangs on a visit that is not booked stands nowhere in time."""
+        step = self.definition.plan.step(placed.message.step or "")
+        return step is None or step.anchor != "next_visit" or self.treatment.next_visit_at is not None
+
     def _condition(self, placed: Placed) -> str:
         step = self.definition.plan.step(placed.message.step or "")
         if step is None or placed.message.status != Status.SCHEDULED:
