@@ -17,9 +17,12 @@ from notifier.messages import Listed, leading
 from notifier.models import Clinic, Message, Patient, Treatment
 from notifier.planfiles import Definition
 from notifier.rules import timing
+from notifier.rules.audience import Facts
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
+from notifier.rules.plan import Step
 from notifier.rules.timing import SkipCode
 from notifier.rules.zones import zone
+from notifier.step_fit import hangs_on_score
 
 _OF_ONE_STEP = frozenset({SkipCode.NO_VISIT, SkipCode.AUDIENCE})
 _BAD = frozenset({Status.FAILED, Status.UNDELIVERED, Status.HELD, Status.UNKNOWN})
@@ -29,12 +32,14 @@ _BAD = frozenset({Status.FAILED, Status.UNDELIVERED, Status.HELD, Status.UNKNOWN
 class Placed:
     """A message with its place in time: when it left, is due, or would have been.
 
-    `has_time` is False where it would have been before a visit that nobody has booked.
+    `has_time` is False where it would have been before a visit that nobody has booked; `condition` is what
+    it hangs on beside its time, in a sentence.
     """
 
     message: Message
     at: datetime
     has_time: bool = True
+    condition: str = ""
 
     @property
     def title(self) -> str:
@@ -43,6 +48,11 @@ class Placed:
     @property
     def label(self) -> str:
         return status_words.of_message(self.message)
+
+    @property
+    def why(self) -> str:
+        """Everything there is to know beside the state."""
+        return " ".join(filter(None, [self.message.reason, self.condition]))
 
     @property
     def sentence(self) -> str:
@@ -144,8 +154,16 @@ def _placed(message: Message, treatment: Treatment, definition: Definition, tz: 
     known = message.claimed_at or message.due_at
     step = definition.plan.step(message.step or "")
     if known is not None or step is None:
-        return Placed(message, known or message.created_at)
+        return Placed(message, known or message.created_at, condition=_condition(message, step, treatment))
     anchor = treatment.next_visit_at if step.anchor == "next_visit" else treatment.ended_at
     if anchor is None:
         return Placed(message, message.created_at, has_time=False)
     return Placed(message, timing.shift(anchor, step.after, tz, step.at))
+
+
+def _condition(message: Message, step: Step | None, treatment: Treatment) -> str:
+    """Two messages may stand at one time, of which the patient's answer lets only one out."""
+    if step is None or message.status != Status.SCHEDULED or not step.audience.asks_about("score"):
+        return ""
+    booked, areas = treatment.next_visit_at is not None, frozenset(treatment.areas)
+    return hangs_on_score(step.audience.scores(Facts(True, booked, areas)))

@@ -13,6 +13,9 @@ _SMALL = re.compile(
     r"|Staff|That|The|This|Tried|Waits) "
 )
 
+# host:process:chance
+_WORKER = re.compile(r":\d+:\w+$")
+
 
 class Told(Protocol):
     """A message, or what is known of one."""
@@ -75,6 +78,11 @@ def moved(what: str) -> str:
         return what[:1].upper() + what[1:]
     said = " → ".join(of_status(part) for part in parts)
     return f"{said}, changed" if what.endswith(", changed") else said
+
+
+def who(actor: str) -> str:
+    """Who did something to a message; a worker's own name says nothing at a desk."""
+    return "the program" if _WORKER.search(actor) else actor
 
 
 def uncapitalised(sentence: str) -> str:

@@ -115,6 +115,7 @@ class Detail:
     actions: frozenset[str]
     send_now: str  # what "send now" would do, in words; empty where it is not offered
     replaces: Message | None  # the one it was sent again for
+    remark: str = ""  # where it says more than the state: it reached nobody
 
 
 def detail(session: Session, clinic: Clinic, message_id: int, now: datetime) -> Detail:
@@ -132,6 +133,7 @@ def detail(session: Session, clinic: Clinic, message_id: int, now: datetime) -> 
         actions,
         send_now,
         session.get(Message, replaced) if replaced is not None else None,
+        messages.remark(listed).removeprefix(message.reason).strip(),
     )
 
 

@@ -39,6 +39,7 @@ def open_templates() -> Environment:
         "plural": plural,
         "outcome": status_words.outcome,
         "moved": status_words.moved,
+        "who": status_words.who,
     }
     environment.globals |= {"asset": asset, "shape_of": line.shape_of}
     return environment
