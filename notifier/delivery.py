@@ -14,7 +14,7 @@ from sqlalchemy import Select, SQLColumnExpression, and_, func, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.elements import ColumnElement
 
-from notifier import reason_groups, searching
+from notifier import reason_groups, searching, status_words
 from notifier.models import Clinic, Message, Patient, PlanRow, PlanVersion
 from notifier.rules.delivery import Status
 from notifier.rules.zones import zone
@@ -62,6 +62,18 @@ class Row:
     @property
     def at(self) -> datetime:
         return place_of(self.message)
+
+    @property
+    def title(self) -> str:
+        return status_words.title(self.message.kind, self.message.step)
+
+    @property
+    def by(self) -> str:
+        return status_words.channel_name(self.message.channel)
+
+    @property
+    def state(self) -> str:
+        return status_words.of_message(self.message)
 
 
 @dataclass(frozen=True, slots=True)

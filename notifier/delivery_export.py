@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from notifier import audit, spreadsheet, status_words
+from notifier import audit, spreadsheet
 from notifier.delivery import Filters, Row, every_row
 from notifier.models import Clinic
 from notifier.rules.zones import zone
@@ -30,7 +30,7 @@ def _cells(row: Row, tz: ZoneInfo) -> tuple[object, ...]:
     message = row.message
     return (
         *(message.id, message.kind, row.patient, message.patient_id, message.treatment_id, row.plan),
-        *(message.step, message.channel, message.to, message.status, status_words.of_message(message)),
+        *(message.step, message.channel, message.to, message.status, row.state),
         *(message.reason, spreadsheet.moment(message.due_at, tz), spreadsheet.moment(message.claimed_at, tz)),
         message.attempts,
     )
