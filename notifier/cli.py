@@ -40,15 +40,20 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 
 @command
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="Play the week and end; no pause between.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Play the week at once, and end.")] = False,
     folder: Annotated[str, typer.Option(help="Where to keep the demo; else a temporary folder.")] = "",
 ) -> None:
-    """A week of aftercare at a demo clinic, in fast time. Nothing reaches anyone."""
+    """A week of aftercare at a demo clinic, in fast time, with its pages. Nothing reaches anyone.
+
+    On a terminal the pages stay open until Ctrl-C.
+    """
+    import sys
     from pathlib import Path
 
-    from notifier.demo import play
+    from notifier.demo import play, stay
 
-    play(Path(folder) if folder else None, hurry=once, say=say, table=table)
+    to_end = once or not sys.stdout.isatty()
+    (play if to_end else stay)(Path(folder) if folder else None, say=say, table=table)
 
 
 @command

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 
 from notifier import clinics, db, plans, reason_groups
 from notifier.import_report import ImportReport, report_text
-from notifier.models import Clinic, Message, Patient, PlanVersion, Treatment
+from notifier.models import Message, Patient, PlanVersion, Treatment
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.sms_text import measure
 from notifier.rules.timing import say as spoken
@@ -36,7 +36,6 @@ class ShowTable(Protocol):
 class Screen:
     def __init__(self, say: Say, table: ShowTable) -> None:
         self._say, self._table = say, table
-        self.is_terminal = sys.stdout.isatty()
         self._day = ""
         self._tz = ZoneInfo("UTC")
 
@@ -67,15 +66,14 @@ class Screen:
     def message(self, engine: Engine, entry: dict[str, Any]) -> None:
         with db.reading(engine) as session:
             row = session.get_one(Message, entry["message_id"])
-            patient = session.get_one(Patient, row.patient_id)
-            clinic = session.get_one(Clinic, row.clinic_id)
-            at, step = row.claimed_at, row.step
-            own_zone = patient.timezone or clinic.timezone
-            name = f"{patient.first_name} {patient.last_name[:1]}.".strip()
+            patient = session.get(Patient, row.patient_id) if row.patient_id else None
+            at, what = row.claimed_at, row.step or row.kind
+            own_zone = (patient.timezone if patient else None) or str(self._tz)
+            name = f"{patient.first_name} {patient.last_name[:1]}. " if patient else ""
         assert at is not None
         self._day_line(at)
         by = "SMS" if entry["channel"] == "sms" else "E-mail"
-        self._say(f"{self._times(at, own_zone)}  {by} to {name} {entry['to']}  [{step}]")
+        self._say(f"{self._times(at, own_zone)}  {by} to {name}{entry['to']}  [{what}]")
         for line in _bubble(entry):
             self._say(f"       {line}")
         self._say()
@@ -94,6 +92,22 @@ class Screen:
             return here
         there = f"{to_local(at, zone(own_zone)):%H:%M}"
         return f"{here} ({there} in {own_zone.rpartition('/')[2].replace('_', ' ')})"
+
+    def door(self, address: str, links: dict[str, str], *, stays: bool = False) -> None:
+        self._say()
+        self._say("── The pages ".ljust(78, "─"))
+        self._say()
+        for name, link in links.items():
+            self._say(f"As {name}:  {address}{link}")
+        self._say()
+        if stays:
+            self._say("Open one of them. A minute passes in each second; the bar on the pages changes that.")
+            self._say("Ctrl-C ends it. What leaves meanwhile:")
+            self._say()
+
+    def looked_in(self, seen: str) -> None:
+        self._say(seen)
+        self._say("To keep them open, run it on a terminal without --once.")
 
     def sum_up(self, engine: Engine, home: Path) -> None:
         steps, reasons = _count(engine)

@@ -247,6 +247,14 @@ class Person:
             self._read_until(": ")
             os.write(self._mine, f"{answer}\n".encode())
 
+    def reads_after(self, words: str) -> str:
+        """The rest of the line."""
+        self._read_until(words)
+        while "\n" not in self._seen:
+            self._seen += self._read()
+        line, _, self._seen = self._seen.partition("\n")
+        return line.strip()
+
     def presses_ctrl_c(self, when: str) -> None:
         self._read_until(when)
         os.write(self._mine, b"\x03")

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 
 from notifier.channels.outbox import Outbox
 from notifier.demo import play
 from notifier.errors import InputError
-from tests.cli_cast import Home, Said
+from tests.cli_cast import PATIENCE, Home, Person, Said
+from tests.worker_cast import until
 
 
 @dataclass(frozen=True)
@@ -103,10 +105,40 @@ def test_its_closing_words_are_commands_that_work(played: Played, tmp_path: Path
         assert home.run(*command.split()).out
 
 
+def test_its_pages_answer_by_the_links_that_it_prints(played: Played) -> None:
+    links = re.findall(r"As (.*):  http://127\.0\.0\.1:\d+/link/[\w-]{40,}", played.said.out)
+    assert links == ["Maya Johnson", "Dana Reyes"]
+    assert (
+        "The pages answer: Maya Johnson was signed in by the link, and the phones show the latest 30 texts."
+        in played.said.out
+    )
+
+
+def test_on_a_terminal_the_pages_stay_open_and_the_clock_runs_until_ctrl_c(tmp_path: Path) -> None:
+    person = Person(Home(tmp_path), "demo", "--folder", tmp_path / "week")
+    link = person.reads_after("As Dana Reyes:  ")
+    with httpx2.Client(follow_redirects=True, trust_env=False, timeout=PATIENCE) as browser:
+        home = browser.get(link)
+        assert (home.status_code, home.url.path) == (200, "/")
+        assert "Northside Physio" in home.text
+        assert "The demo's clock" in home.text
+        person.reads_after("Ctrl-C ends it.")
+        proof = {"csrf": browser.cookies["notifier-csrf"]}
+        assert browser.post(home.url.join("/demo/next"), data=proof).status_code == 200
+        person.reads_after("SMS to ")
+        until(lambda: 'class="bubble"' in browser.get(home.url.join("/phone")).text)
+        assert browser.get(link).status_code == 200, "the link may be used again"
+    person.presses_ctrl_c(when="╭")
+    code, screen = person.leaves()
+    assert code == 0
+    assert "The week in numbers" in screen
+    assert "Traceback" not in screen
+
+
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[sms]\nauth_token = "a secret"\n')
     with pytest.raises(InputError, match="holds something else than a demo"):
-        play(tmp_path, hurry=True, say=_nothing, table=_nothing)
+        play(tmp_path, say=_nothing, table=_nothing)
     assert "a secret" in (tmp_path / "config.toml").read_text()
 
 
