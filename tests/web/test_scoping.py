@@ -99,7 +99,9 @@ def address(route: APIRoute, site: Installation) -> str:
 
 
 OTHERS: dict[str, Callable[[Session], str]] = {
-    "attempt_id": lambda session: str(session.scalars(select(Attempt.id)).one()),
+    "attempt_id": lambda session: str(
+        session.scalars(select(Attempt.id).order_by(Attempt.channel).limit(1)).one()
+    ),
     "staff_id": lambda session: str(session.scalars(select(Staff.id).where(Staff.email == FERN)).one()),
     "key": lambda session: session.scalars(select(PlanRow.key).where(PlanRow.key == "dry-needling")).one(),
     "number": lambda session: "1",
