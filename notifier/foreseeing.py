@@ -18,10 +18,8 @@ from notifier.course import Course, Placed, courses
 from notifier.models import Clinic, Patient, Treatment
 from notifier.planfiles import Definition
 from notifier.planned_words import PlannedWords
-from notifier.rules.audience import Facts
 from notifier.rules.delivery import Status
 from notifier.rules.zones import to_local
-from notifier.step_fit import hangs_on_score
 from notifier.treatments import Entry
 
 
@@ -48,22 +46,9 @@ class Foreseen:
                 planned_words.words_of(
                     self.definition, placed.message.step or "", placed.message.channel, about
                 ),
-                self._condition(placed),
             )
             for placed in sorted(self.course.placed, key=_is_stopped)
         ]
-
-    def has_a_place(self, placed: Placed) -> bool:
-        """What hangs on a visit that is not booked stands nowhere in time."""
-        step = self.definition.plan.step(placed.message.step or "")
-        return step is None or step.anchor != "next_visit" or self.treatment.next_visit_at is not None
-
-    def _condition(self, placed: Placed) -> str:
-        step = self.definition.plan.step(placed.message.step or "")
-        if step is None or placed.message.status != Status.SCHEDULED:
-            return ""
-        booked = self.treatment.next_visit_at is not None
-        return hangs_on_score(step.audience.scores(Facts(True, booked, frozenset(self.treatment.areas))))
 
 
 def _is_stopped(placed: Placed) -> bool:
@@ -72,11 +57,8 @@ def _is_stopped(placed: Placed) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`condition`: what it hangs on beside its time, in a sentence; empty where nothing."""
-
     placed: Placed
     words: PlannedWords
-    condition: str
 
 
 def look(session: Session, clinic: Clinic, treatment: Treatment, *, is_new: bool = False) -> Foreseen:

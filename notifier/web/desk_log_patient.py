@@ -9,13 +9,12 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import audit, consent, consent_changes, consent_words, known_plans, patients, reach
+from notifier import consent, consent_changes, consent_words, known_plans, patients, reach, viewing
 from notifier.consent import Standing
 from notifier.models import Clinic, Patient, Suppression, Treatment
 from notifier.reach import Reach
 from notifier.rules.plan import CHANNELS, LANGUAGES
 from notifier.web.auth import Desk
-from notifier.web.visit import Visit
 
 router = APIRouter()
 
@@ -126,23 +125,11 @@ def choose(visit: Desk, patient_id: int) -> Response:
     with visit.transaction() as session:
         clinic = visit.clinic(session)
         patient = patients.get(session, clinic, patient_id)
-        seen(visit, session, patient)
+        if not viewing.is_noted(session, patient.id, now=visit.now(), actor=visit.actor):
+            viewing.note(session, patient, now=visit.now(), actor=visit.actor)
         found = chosen(session, clinic, patient)
     response = visit.fragment(
         "_log_patient.html", chosen=found, typed={}, problems={}, words=found.words, clinic=clinic
     )
     response.headers["HX-Trigger-After-Swap"] = "log-changed"
     return response
-
-
-def seen(visit: Visit, session: Session, patient: Patient) -> None:
-    audit.note(
-        session,
-        clinic_id=visit.clinic_id,
-        at=visit.now(),
-        actor=visit.actor,
-        action="patient.viewed",
-        subject="patient",
-        subject_id=patient.id,
-        where="logging",
-    )

@@ -69,7 +69,7 @@ def _shown(visit: Visit, foreseen: Foreseen) -> Preview:
             item.message.step or "",
         )
         for item in course.placed
-        if foreseen.has_a_place(item)
+        if item.has_time
     ]
     drawn = line.view(foreseen.treatment.ended_at, moments, tz=tz, now=now)
     return Preview(foreseen, drawn, foreseeing.why_a_sheet(course, now))
