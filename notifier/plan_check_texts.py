@@ -81,7 +81,7 @@ def _missing_values(step: Step, language: str, text: TextTemplate, block: str) -
     source: str = getattr(text, block)
     for variable, severity in _MAY_LACK.items():
         used = re.search(rf"\{{\{{[-+]?\s*{re.escape(variable)}\b", source)
-        if used is None or (variable.startswith("next_visit.") and _always_has_a_visit(step)):
+        if used is None or (variable.startswith("next_visit.") and always_has_a_visit(step)):
             continue
         try:
             rendering.render(text, _sample(language, variable), channel="sms" if block == "sms" else "email")
@@ -94,7 +94,7 @@ def _missing_values(step: Step, language: str, text: TextTemplate, block: str) -
             )
 
 
-def _always_has_a_visit(step: Step) -> bool:
+def always_has_a_visit(step: Step) -> bool:
     areas = frozenset(
         area
         for conditions in step.audience.alternatives

@@ -14,6 +14,7 @@ from notifier.rules.plan import Plan, Step, read_plan
 from notifier.rules.templating import BLOCKS
 from notifier.text_editing import Words, complaint_of_block, template_of
 
+LANGUAGE_NAMES = {"en": "English", "es": "Spanish"}
 _MISSING_PART = {
     "subject": "An e-mail needs a subject too.",
     "email": "A subject alone is no e-mail: write its words, or clear the subject.",
@@ -46,7 +47,8 @@ def plan_with(content: Content, step: str) -> tuple[Plan, Step] | None:
 def complaints(content: Content, step: str, language: str, words: Words) -> list[TextComplaint]:
     """As `plan check` has them; the errors first in each field."""
     if words.is_empty:
-        return []
+        name = LANGUAGE_NAMES[language]
+        return [TextComplaint(f"sms.{language}", "error", f"There is no {name} text yet. Write one.")]
     found = list(_unreadable(language, words)) or list(_remarks(content, step, language, words))
     return sorted(found, key=lambda complaint: complaint.severity != "error")
 

@@ -63,7 +63,7 @@ def typed(values: Mapping[str, str], language: str) -> Words:
 
 def tidied(words: Words) -> Words:
     """Without what an empty field may hold, or the end of one."""
-    return Words(words.sms.strip(), " ".join(words.subject.split()), words.email.rstrip().lstrip("\n"))
+    return Words(shown("sms", words.sms), " ".join(words.subject.split()), words.email.rstrip().lstrip("\n"))
 
 
 def source_of(words: Words, before: str = "") -> str:
