@@ -166,6 +166,6 @@ def _curl(base: str, path: str, method: str, operation: dict[str, Any], sent: An
     if sent is not None:
         lines += [
             "-H 'Content-Type: application/json'",
-            f"-d {shlex.quote(json.dumps(sent, ensure_ascii=False))}",
+            f"-d {shlex.quote(_pretty(sent))}",
         ]
     return " \\\n  ".join(lines)

@@ -125,6 +125,9 @@ def _give_examples(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     for body in (*bodies, *operation["responses"].values()):
         for content in body.get("content", {}).values():
             content["example"] = _example(content["schema"], schemas)
+    if {"200", "201"} <= operation["responses"].keys():  # it was there already
+        content = operation["responses"]["200"]["content"]["application/json"]
+        content["example"] = content["example"] | {"is_new": False}
 
 
 def _example(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:
