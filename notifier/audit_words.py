@@ -162,6 +162,7 @@ KINDS: Mapping[str, Kind] = {
         {
             "plan.saved": _saved_plan,
             "plan.approved": _approved_plan,
+            "text.tested": _of("sent themselves a test of"),
             "plan.archived": _of("put away"),
             "plan.restored": _of("brought back"),
         },
