@@ -83,11 +83,13 @@ class _Sorter:
             if kind != "plain":
                 runs.append((kind, [*before, sentence]))
                 before = []
-            elif runs:
+            elif runs and not sentence.endswith("?"):
                 runs[-1][1].append(sentence)
             else:
-                before.append(sentence)
-        if before:
+                before.append(sentence)  # "Chest pain? Call 911."
+        if before and runs:
+            runs[-1][1].extend(before)
+        elif before:
             runs.append(("plain", before))
         return [(kind, " ".join(sentences)) for kind, sentences in runs]
 
