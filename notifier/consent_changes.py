@@ -110,16 +110,14 @@ def sharing(session: Session, clinic: Clinic, patient: Patient) -> dict[str, lis
     for channel, column in (("sms", Patient.phone), ("email", Patient.email)):
         address = reach.address_of(patient, channel)
         if address is not None:
-            found[channel] = list(
-                session.scalars(
-                    select(Patient)
-                    .where(
-                        Patient.clinic_id == clinic.id,
-                        column == address,
-                        Patient.id != patient.id,
-                        Patient.erased_at.is_(None),
-                    )
-                    .order_by(Patient.folded_name)
+            others = session.scalars(
+                select(Patient).where(
+                    Patient.clinic_id == clinic.id,
+                    column == address,
+                    Patient.id != patient.id,
+                    Patient.erased_at.is_(None),
                 )
             )
+            # Sorted here: asked to, SQLite would walk through all names instead of looking up the address.
+            found[channel] = sorted(others, key=lambda other: other.folded_name)
     return found

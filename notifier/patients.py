@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, literal, select, union
+from sqlalchemy import ColumnElement, and_, literal, select, union
 from sqlalchemy.orm import Session, aliased
 
 from notifier import audit
@@ -252,7 +252,9 @@ def matching(clinic: Clinic, words: str) -> ColumnElement[bool]:
     other = aliased(Patient)
     tests = [other.record_number == words, other.email == words.lower()]
     if folded:
-        tests.append((literal(" ") + other.folded_name).contains(f" {folded}", autoescape=True))
+        name = literal(" ") + other.folded_name
+        # Each word begins a name, in whatever order they are typed.
+        tests.append(and_(*(name.contains(f" {word}", autoescape=True) for word in folded.split())))
     if len(digits) >= 4:
         tests.append(other.phone.endswith(digits, autoescape=True))
     ways = [select(other.id).where(other.clinic_id == clinic.id, test) for test in tests]

@@ -226,6 +226,8 @@ def people(session: Session, clinic: Clinic) -> list[Patient]:
         ("mor", ["Alice"]),
         ("ros", ["Leo", "Mia"]),
         ("jose nu", ["José"]),
+        ("nu jos", ["José"]),  # in any order
+        ("jose ros", []),  # but each of them
         ("leon", ["José"]),
         ("leo", ["José", "Leo"]),
         ("B-12", ["José"]),

@@ -8,12 +8,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from notifier import board, tasks
+from notifier import board
 from notifier.board import Board
 from notifier.course import Course
 from notifier.foreseeing import why_a_sheet
 from notifier.models import Clinic
-from notifier.tasks import Task
+from notifier.tasks import Task, mark_done, open_tasks, undo_done
 from notifier.web.auth import Desk
 from notifier.web.desk_lines import line_of
 from notifier.web.forms import Posted
@@ -24,6 +24,10 @@ router = APIRouter()
 
 Day = Annotated[str, Query()]
 Page = Annotated[int, Query()]
+Tasks = Annotated[str, Query(description="all: every task, else the first ones")]
+
+# More than anybody reads at once; the most serious are among them.
+TASKS_SHOWN = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +40,13 @@ class Shown:
     sheets: dict[int, str]  # by treatment: why it should be printed
     clinic: Clinic
     stamp: str
+    more: int  # tasks beyond those shown
+    wanted: str  # "all" of them, or empty
 
 
 @router.get("/today")
-def today(visit: Desk, day: Day = "", page: Page = 1) -> Response:
-    shown = _look(visit, day, page)
+def today(visit: Desk, day: Day = "", page: Page = 1, tasks: Tasks = "") -> Response:
+    shown = _look(visit, day, page, tasks)
     chosen = shown.board.day
     return visit.page(
         "today.html",
@@ -52,24 +58,27 @@ def today(visit: Desk, day: Day = "", page: Page = 1) -> Response:
 
 
 @router.get("/today/board")
-def news(visit: Desk, day: Day = "", page: Page = 1, seen: str = "") -> Response:
+def news(visit: Desk, day: Day = "", page: Page = 1, tasks: Tasks = "", seen: str = "") -> Response:
     """Asked every few seconds: nothing, unless something has changed."""
     with visit.reading() as session:
         if board.stamp(session, visit.clinic(session), visit.now()) == seen:
             return visit.unchanged()
-    return visit.fragment("_today.html", shown=_look(visit, day, page), now=visit.now(), is_news=True)
+    return visit.fragment("_today.html", shown=_look(visit, day, page, tasks), now=visit.now(), is_news=True)
 
 
-def _look(visit: Visit, day: str, page: int) -> Shown:
+def _look(visit: Visit, day: str, page: int, wanted: str) -> Shown:
     now = visit.now()
     with visit.reading() as session:
         clinic = visit.clinic(session)
         mark = board.stamp(session, clinic, now)
         shown = board.board(session, clinic, _day(day), now=now, page=page)
-        todo = tasks.open_tasks(session, clinic, now)
+        todo = open_tasks(session, clinic, now)
     lines = {course.treatment.id: line_of(course, now) for course in shown.treated}
     sheets = {course.treatment.id: _sheet(course, shown, visit) for course in shown.treated}
-    return Shown(shown, todo, lines, sheets, clinic, mark)
+    first = todo if wanted == "all" else todo[:TASKS_SHOWN]
+    return Shown(
+        shown, first, lines, sheets, clinic, mark, len(todo) - len(first), "all" if wanted == "all" else ""
+    )
 
 
 def _sheet(course: Course, shown: Board, visit: Visit) -> str:
@@ -88,14 +97,12 @@ def _day(words: str) -> date | None:
 def done(visit: Desk, posted: Posted) -> Response:
     key = posted.text("key")
     with visit.transaction() as session:
-        tasks.mark_done(session, visit.clinic(session), key, now=visit.now(), actor=visit.actor)
+        mark_done(session, visit.clinic(session), key, now=visit.now(), actor=visit.actor)
     return visit.go("/today", toast="Done.", undo=Undo("/tasks/reopen", fields={"key": key}))
 
 
 @router.post("/tasks/reopen")
 def reopen(visit: Desk, posted: Posted) -> Response:
     with visit.transaction() as session:
-        tasks.undo_done(
-            session, visit.clinic(session), posted.text("key"), now=visit.now(), actor=visit.actor
-        )
+        undo_done(session, visit.clinic(session), posted.text("key"), now=visit.now(), actor=visit.actor)
     return visit.go("/today", toast="It is on the list again.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from notifier import pausing
@@ -118,3 +119,16 @@ def test_another_clinics_day_is_never_seen(site: Installation) -> None:
     page = site.signed_in("hugo@harbour.example").get("/today")
     assert "Alice" not in page.text
     assert page.all(".task") == []
+
+
+def test_a_long_list_shows_the_most_serious_first_and_the_rest_on_demand(site: Installation) -> None:
+    for number in range(32):
+        other = replace(BOB, first_name=f"Bob{number}", phone=f"(212) 555-{1000 + number}", email="")
+        site.log(other, consents=())
+    browser = site.as_desk()
+    page = browser.get("/today")
+    assert len(page.all(".task")) == 30
+    assert page.words("#todo-title .tag") == ["32"]
+    more = page.one('a[href*="tasks=all"]')
+    assert more.get_text() == "Show 2 more"
+    assert len(browser.get(str(more["href"])).all(".task")) == 32
