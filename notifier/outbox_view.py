@@ -19,16 +19,10 @@ from notifier.cases import gather
 from notifier.errors import NotFoundError, RenderError
 from notifier.links import Links
 from notifier.models import Address, Attempt, Message, Patient
-from notifier.rules.delivery import Kind
+from notifier.status_words import title
 
 OUTBOX = "outbox"
 _LOOKS_BACK = 20_000  # attempts
-_KINDS = {
-    Kind.ANSWER: "an answer",
-    Kind.STAFF: "written by hand",
-    Kind.ALERT: "to staff",
-    Kind.TEST: "a test",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +47,7 @@ class Kept:
 
     @property
     def about(self) -> str:
-        """What it is, in a word or two: the step of a plan, or the kind."""
-        return self.step.replace("-", " ") if self.step else _KINDS.get(Kind(self.kind), self.kind)
+        return title(self.kind, self.step)
 
 
 @dataclass(frozen=True, slots=True)
