@@ -48,6 +48,9 @@ def text_remarks(plan: Plan, step: Step, language: str, text: TextTemplate) -> I
 def _block_remarks(plan: Plan, step: Step, block: str, source: str) -> Iterator[Remark]:
     words, start = said.seen(source), _start(source)
     yield from said.reserved_answers(words)
+    for at, link in said.shortened_links(words):
+        told = f'"{link}" goes through a link shortener: networks block such messages. Write the whole link.'
+        yield Remark("error", at, told)
     yield from _discretion(plan, step, block, source)
     if step.ask == "score" and block != "subject" and not said.shows_scale(words):
         yield Remark("error", start, "It asks for a score without its range; write 0 (none) to 10 (worst).")

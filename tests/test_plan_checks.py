@@ -318,6 +318,16 @@ def test_a_body_part_or_a_diagnosis_is_a_warning(tmp_path: Path, words: str) -> 
     assert named(tmp_path, sms=SMS.replace("A little sore", words)) == [("warning", 1)]
 
 
+@pytest.mark.parametrize("link", ["bit.ly/3xYz", "https://tinyurl.com/rest", "See T.CO/a."])
+def test_a_shortened_link_is_no_link_for_patients(tmp_path: Path, link: str) -> None:
+    assert named(tmp_path, sms=f"{SMS}\n{link}") == [("error", 2)]
+
+
+@pytest.mark.parametrize("link", ["clinic.example/bit.ly", "habit.ly", "me@t.co", "https://t.columbia.edu/x"])
+def test_another_link_is_left_alone(tmp_path: Path, link: str) -> None:
+    assert named(tmp_path, sms=f"{SMS}\n{link}") == []
+
+
 def test_who_is_asked_for_a_score_is_shown_the_range(tmp_path: Path) -> None:
     asking = f'{PLAN}ask = "score"\n'
     good = {"sms": f"{SMS} From 0 to 10?", "email": "Hi,\n\nfrom 0 (none) to 10 (worst)?"}
