@@ -10,10 +10,11 @@ from notifier.errors import PlanError
 from notifier.plan_check_texts import text_remarks
 from notifier.plan_check_words import Severity
 from notifier.planfiles import Content
-from notifier.rules.plan import Plan, Step, read_plan
-from notifier.rules.templating import BLOCKS
+from notifier.rules.plan import CHANNELS, Plan, Step, read_plan
+from notifier.rules.templating import BLOCKS, TextTemplate
 from notifier.text_editing import Words, complaint_of_block, template_of
 
+_DEAR = "cannot be sent in the plain SMS alphabet"
 LANGUAGE_NAMES = {"en": "English", "es": "Spanish"}
 _MISSING_PART = {
     "subject": "An e-mail needs a subject too.",
@@ -49,8 +50,10 @@ def complaints(content: Content, step: str, language: str, words: Words) -> list
     if words.is_empty:
         name = LANGUAGE_NAMES[language]
         return [TextComplaint(f"sms.{language}", "error", f"There is no {name} text yet. Write one.")]
-    found = list(_unreadable(language, words)) or list(_remarks(content, step, language, words))
-    return sorted(found, key=lambda complaint: complaint.severity != "error")
+    broken = list(_unreadable(language, words))
+    fields = {complaint.field for complaint in broken}
+    remarks = [each for each in _remarks(content, step, language, words) if each.field not in fields]
+    return sorted([*broken, *remarks], key=lambda complaint: complaint.severity != "error")
 
 
 def _unreadable(language: str, words: Words) -> Iterator[TextComplaint]:
@@ -67,12 +70,22 @@ def _unreadable(language: str, words: Words) -> Iterator[TextComplaint]:
 
 def _remarks(content: Content, step: str, language: str, words: Words) -> Iterator[TextComplaint]:
     known = plan_with(content, step)
-    if known is None:
+    template = template_of(words)
+    if known is None or _is_hidden(known[1], words, template):
         return
-    for block, remark in text_remarks(*known, language, template_of(words)):
+    for block, remark in text_remarks(*known, language, template):
+        if _DEAR in remark.message:
+            continue  # said beside the counter, with the figures of the sample that is shown
         said = words.part(block)
         message = _at_line(remark.message, 1 + said.count("\n", 0, remark.at), said)
         yield TextComplaint(f"{block}.{language}", remark.severity, message)
+
+
+def _is_hidden(step: Step, words: Words, template: TextTemplate) -> bool:
+    """Whether the words that the step needs are there and only cannot be read: nothing else is to be said."""
+    needed = step.channels or CHANNELS
+    silent = all(getattr(template, channel) is None for channel in needed)
+    return silent and any(words.part(channel) for channel in needed)
 
 
 def _at_line(message: str, line: int, said: str) -> str:

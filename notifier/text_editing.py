@@ -119,7 +119,8 @@ def _read(source: str) -> TextTemplate | None:
 def template_of(words: Words) -> TextTemplate:
     """For rendering while somebody types: each block that can be read alone, whatever the others are."""
     sms, subject, email = (_readable(block, words.part(block)) for block in BLOCKS)
-    return TextTemplate(sms, subject, email)
+    lines = {block: 1 for block, said in zip(BLOCKS, (sms, subject, email), strict=True) if said is not None}
+    return TextTemplate(sms, subject, email, lines)
 
 
 def _readable(block: str, said: str) -> str | None:

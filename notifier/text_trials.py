@@ -70,6 +70,8 @@ def _refuse_too_many(session: Session, clinic: Clinic, now: datetime, actor: str
 
 def _words(template: TextTemplate, context: Context, channel: str) -> tuple[str, str]:
     """Subject and words, in the form that a message without a step keeps them in."""
+    if getattr(template, channel) is None:
+        raise InputError("There are no words that could be sent. Put right what is wrong first.", field="to")
     try:
         if channel == "sms":
             return "", rendering.render(template, context, channel="sms").text

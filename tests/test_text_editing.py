@@ -160,3 +160,22 @@ def test_what_goes_out_plainer_is_said() -> None:
     assert sized("It's...", "It’s…").swapped == (
         'To keep it cheap "’" goes out as "\'" and "…" goes out as "...".'
     )
+
+
+def test_what_a_step_cannot_use_is_no_text_for_it() -> None:
+    plan = {**NEEDLING["plan"], "steps": [{**NEEDLING["plan"]["steps"][0], "channels": ["sms"]}]}
+    only_mail = Words(subject="Hello", email="Hello.")
+    (said,) = complaints({**NEEDLING, "plan": plan}, DAY0, "en", only_mail)
+    assert (said.field, "no words for that" in said.message) == ("subject.en", True)
+    # Words that are there and cannot be read are not called missing.
+    (unread,) = complaints({**NEEDLING, "plan": plan}, DAY0, "en", replace(only_mail, sms="{{ x }}"))
+    assert (unread.field, "There is no variable" in unread.message) == ("sms.en", True)
+
+
+def test_a_missing_text_is_said_where_it_would_be_written() -> None:
+    assert found(DAY0, Words(), "es") == {"sms.es": "There is no Spanish text yet. Write one."}
+
+
+def test_an_unreadable_sms_does_not_hide_what_the_subject_gives_away() -> None:
+    words = replace(tidied(words_of(NEEDLING["texts"][f"{DAY0}.en"])), sms="{{ x }}", subject="Dry needling")
+    assert set(found(DAY0, words)) == {"sms.en", "subject.en"}

@@ -16,6 +16,7 @@ from notifier.web.admin_texts import show
 from notifier.web.admin_texts_form import Base, Typed, base_of, editor
 from notifier.web.auth import Admin
 from notifier.web.forms import Posted
+from notifier.web.pages import phone
 from notifier.web.visit import Visit
 
 router = APIRouter()
@@ -70,7 +71,7 @@ def _send(session: Session, visit: Visit, base: Base, typed: Typed, place: str) 
         now=visit.now(),
         actor=visit.actor,
     )
-    return _told(visit, base.path, messages.get(session, base.clinic, message.id), place)
+    return _told(visit, base, messages.get(session, base.clinic, message.id), place)
 
 
 @router.get("/plans/{key}/texts/{step}/tests/{message_id:int}")
@@ -80,20 +81,20 @@ def became(visit: Admin, key: str, step: str, message_id: int) -> Response:
         listed = text_trials.find(session, base.clinic, message_id)
         if listed is None:
             raise NotFoundError(f"Message {message_id} is no test.")
-        sent = _told(visit, base.path, listed)
+        sent = _told(visit, base, listed)
         if visit.is_fragment:
             return visit.fragment("_texts_sent.html", sent=sent)
     return visit.page("texts_sent.html", sent=sent, back=base.path)
 
 
-def _told(visit: Visit, path: str, listed: Listed, place: str = "") -> Sent:
+def _told(visit: Visit, base: Base, listed: Listed, place: str = "") -> Sent:
     message, now = listed.message, visit.now()
     return Sent(
         place,
-        href=f"{path}/tests/{message.id}",
+        href=f"{base.path}/tests/{message.id}",
         status=message.status,
         title=status_words.of_message(message),
-        to=message.to,
+        to=phone(message.to, base.clinic.country) if message.channel == "sms" else message.to,
         words=text_trials.became(listed, now),
         settled=text_trials.is_settled(listed, now),
         in_outbox=text_trials.was_kept(listed),

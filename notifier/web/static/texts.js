@@ -85,7 +85,7 @@
   }
   // What is unfolded stays unfolded while its content changes.
   let unfolded = [];
-  const folds = () => [...form.querySelectorAll("[id^=changes-] details")];
+  const folds = () => [...form.querySelectorAll("[id^=changes-] details.compared")];
   const nameOf = (fold) => `${fold.parentElement.id} ${fold.querySelector("summary").textContent}`;
   document.addEventListener("htmx:beforeSwap", () => {
     unfolded = folds().filter((fold) => fold.open).map(nameOf);
