@@ -113,13 +113,25 @@
     told(dot);
   });
 
+  // While an order such as "copy" is under way it has the word: checks of what was typed before wait or are void.
+  let ordering = false, open = [];
+  const isOrder = (element) => element?.matches?.("button[formaction]") ?? false;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isOrder(event.detail.elt)) ordering = true;
+    else if (ordering && event.detail.elt.matches(".plan")) event.preventDefault();
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const asked = event.detail.requestConfig.elt;
+    if (asked.matches(".plan") && !document.body.contains(asked)) event.detail.shouldSwap = false;
+    open = [...document.querySelectorAll("details.step[open]")].map((step) => step.id);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (isOrder(event.detail.requestConfig.elt)) ordering = false;
+  });
+
   // Answers never move a dot that is being held, and leave open what was open.
   document.addEventListener("htmx:oobBeforeSwap", (event) => {
     if (dragged && event.detail.target?.id === "axis") event.detail.shouldSwap = false;
-  });
-  let open = [];
-  document.addEventListener("htmx:beforeSwap", () => {
-    open = [...document.querySelectorAll("details.step[open]")].map((step) => step.id);
   });
   document.addEventListener("htmx:afterSettle", () => {
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
