@@ -73,7 +73,7 @@
     const field = (name) => part.querySelector(`[name=${name}]`);
     part.querySelector("#new-patient").open = true;
     if (/\p{L}/u.test(typed)) {
-      const words = typed.trim().split(/\s+/);
+      const words = capitalised(typed.trim()).split(/\s+/);
       field("last_name").value = words.length > 1 ? words.pop() : "";
       field("first_name").value = words.join(" ");
       field("phone").focus();
@@ -83,6 +83,12 @@
     }
     showWords();
     changed();
+  }
+
+  // Who types a name in small letters only is in a hurry, and no patient wants to be greeted so.
+  function capitalised(name) {
+    if (name !== name.toLowerCase()) return name;
+    return name.replace(/(^|[\s'’-])(\p{L})/gu, (_, before, letter) => before + letter.toUpperCase());
   }
 
   // Somebody was chosen, and another one is looked for: the part for a new patient comes back.
@@ -115,8 +121,11 @@
     if (event.isComposing) return;
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
-      if (!isOpen()) open();
       if (isOpen()) step(event.key === "ArrowDown" ? 1 : -1);
+      else if (options().length > 0) {
+        open();
+        mark(active() ?? options()[0]);
+      }
     } else if (event.key === "Escape") {
       event.preventDefault();
       if (isOpen()) close();
