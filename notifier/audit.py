@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, literal_column, select
 from sqlalchemy.orm import Session
 
 from notifier.models import AuditEntry
@@ -81,3 +81,21 @@ def listed(
     """Several at once, as a list shows them: one entry that names them all."""
     ids = sorted(set(patient_ids))
     note(session, clinic_id=clinic_id, at=now, actor=actor, action="patients.listed", patients=ids)
+
+
+def is_listed(
+    session: Session, *, clinic_id: int, patient_ids: Sequence[int], now: datetime, actor: str
+) -> bool:
+    """Whether it is noted already that this person or program looks at the very same list."""
+    details = session.scalars(
+        select(AuditEntry.detail).where(
+            AuditEntry.clinic_id == clinic_id,
+            # As a partial index says it, word for word.
+            AuditEntry.action == literal_column("'patients.listed'"),
+            AuditEntry.at > now - _STILL_LOOKING,
+            AuditEntry.at <= now,
+            AuditEntry.actor == actor,
+        )
+    )
+    ids = sorted(set(patient_ids))
+    return any(detail.get("patients") == ids for detail in details)

@@ -118,13 +118,19 @@ def _capital(words: str) -> str:
 
 
 def _note_seen(visit: Visit, rows: list[delivery.Row]) -> None:
-    """A list with names in it is a look at each of these patients."""
+    """A list with names in it is a look at each of these patients; who looks again is still looking."""
     ids = [row.message.patient_id for row in rows if row.message.patient_id is not None]
-    if ids:
-        with visit.transaction() as session:
-            audit.listed(
-                session, clinic_id=visit.clinic_id, patient_ids=ids, now=visit.now(), actor=visit.actor
-            )
+    seen: dict[str, Any] = {
+        "clinic_id": visit.clinic_id,
+        "patient_ids": ids,
+        "now": visit.now(),
+        "actor": visit.actor,
+    }
+    with visit.reading() as session:
+        if not ids or audit.is_listed(session, **seen):
+            return
+    with visit.transaction() as session:
+        audit.listed(session, **seen)
 
 
 @router.get("/delivery/figures")

@@ -22,7 +22,7 @@ SERIES = {
     "doubt": "Not known",
 }
 HEIGHT = 160
-_TOP, _LEFT, _RIGHT = 8, 6.0, 99.5  # room for the numbers at the lines
+_TOP, _LEFT, _RIGHT = 8, 11.0, 99.5  # room for the numbers at the lines
 _MOST_LABELS = 8
 
 
@@ -56,9 +56,8 @@ class Chart:
     series: list[str]  # those that occur
     words: str
 
-    @property
-    def height(self) -> int:
-        return HEIGHT
+    height: int = HEIGHT
+    left: float = _LEFT
 
 
 def of_days(stretches: Sequence[Stretch]) -> Chart:
