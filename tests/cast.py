@@ -102,6 +102,21 @@ def open_clinic(session: Session) -> Clinic:
     return clinic
 
 
+def open_harbour(session: Session) -> Clinic:
+    """Harbour Osteopathy in London, which must never be seen by Riverside."""
+    clinic = clinics.create(
+        session,
+        name="Harbour Osteopathy",
+        phone="+44 20 7946 0000",
+        timezone="Europe/London",
+        country="GB",
+        language="en",
+        now=OPENED,
+    )
+    clinics.ensure_senders(session, clinic)
+    return clinic
+
+
 def yes(*channels: str, on: datetime = ENDED) -> tuple[ConsentGiven, ...]:
     return tuple(
         ConsentGiven(channel, True, on, method="form", wording="You may text me.") for channel in channels

@@ -96,14 +96,4 @@ def session(engine: Engine, clinic: Clinic) -> Iterator[Session]:
 @pytest.fixture
 def other_clinic(session: Session) -> Clinic:
     """Harbour Osteopathy in London, which must never be seen by Riverside."""
-    clinic = clinics.create(
-        session,
-        name="Harbour Osteopathy",
-        phone="+44 20 7946 0000",
-        timezone="Europe/London",
-        country="GB",
-        language="en",
-        now=cast.OPENED,
-    )
-    clinics.ensure_senders(session, clinic)
-    return clinic
+    return cast.open_harbour(session)

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from notifier import clinics, db, signin, staff
+from notifier import db, signin, staff
 from notifier.clock import JumpingClock
 from notifier.config import Settings
 from notifier.models import Clinic, Staff
@@ -102,16 +102,7 @@ class Installation:
     def open_other_clinic(self) -> Clinic:
         """Harbour Osteopathy in London with Hugo as its admin, which Riverside must never see."""
         with self.change() as session:
-            other = clinics.create(
-                session,
-                name="Harbour Osteopathy",
-                phone="+44 20 7946 0000",
-                timezone="Europe/London",
-                country="GB",
-                language="en",
-                now=cast.OPENED,
-            )
-            clinics.ensure_senders(session, other)
+            other = cast.open_harbour(session)
             self.hire(session, other, HUGO, "admin")
         return other
 
