@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 
-from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from notifier import audit, status_words, task_sources
-from notifier.db import insert_missing
+from notifier import status_words, task_marks, task_sources
 from notifier.message_actions import is_in_doubt
-from notifier.models import Alert, Clinic, Message, Patient, TaskMark
+from notifier.models import Alert, Clinic, Message, Patient
 from notifier.pausing import PAUSED
 from notifier.rules.delivery import Status
 from notifier.rules.timing import say
@@ -80,7 +78,7 @@ def open_tasks(session: Session, clinic: Clinic, now: datetime) -> list[Task]:
             if task.patient is None or task.patient.id not in named
         ),
     ]
-    done = _done(session, clinic, [task.key for task in tasks])
+    done = task_marks.done(session, clinic, [task.key for task in tasks])
     return sorted(
         (task for task in tasks if task.key not in done), key=lambda task: (task.rank, task.at, task.key)
     )
@@ -272,27 +270,3 @@ def _uncovered(item: Uncovered, patient: Patient) -> Task:
 
 def name_of(patient: Patient) -> str:
     return f"{patient.first_name} {patient.last_name}".strip()
-
-
-def _done(session: Session, clinic: Clinic, keys: Iterable[str]) -> set[str]:
-    wanted = list(keys)
-    if not wanted:
-        return set()
-    rows = session.scalars(
-        select(TaskMark.key).where(TaskMark.clinic_id == clinic.id, TaskMark.key.in_(wanted))
-    )
-    return set(rows)
-
-
-def mark_done(
-    session: Session, clinic: Clinic, key: str, *, now: datetime, actor: str, note: str = ""
-) -> None:
-    """Somebody has dealt with it. Twice is once."""
-    values = {"clinic_id": clinic.id, "key": key[:120], "done_at": now, "done_by": actor, "note": note}
-    session.execute(insert_missing(session, TaskMark), [values])
-    audit.note(session, clinic_id=clinic.id, at=now, actor=actor, action="task.done", key=key[:120])
-
-
-def undo_done(session: Session, clinic: Clinic, key: str, *, now: datetime, actor: str) -> None:
-    session.execute(delete(TaskMark).where(TaskMark.clinic_id == clinic.id, TaskMark.key == key))
-    audit.note(session, clinic_id=clinic.id, at=now, actor=actor, action="task.reopened", key=key[:120])

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
-from notifier import audit, message_actions, tasks, treatments
+from notifier import audit, message_actions, task_marks, treatments
 from notifier.board import Board, board, stamp
 from notifier.models import Clinic
 from tests.cast import (
@@ -120,9 +120,9 @@ def test_the_stamp_changes_with_whatever_the_board_shows(session: Session, clini
     assert mark() == marks[0]
     message_actions.cancel(session, message, now=NOW, actor=DESK)
     marks.append(mark())
-    tasks.mark_done(session, clinic, "x", now=NOW, actor=DESK)
+    task_marks.mark_done(session, clinic, "x", now=NOW, actor=DESK)
     marks.append(mark())
-    tasks.undo_done(session, clinic, "x", now=NOW, actor=DESK)
+    task_marks.undo_done(session, clinic, "x", now=NOW, actor=DESK)
     marks.append(mark())
     treatments.void(session, treatment, reason="", now=NOW, actor=DESK)
     marks.append(mark())

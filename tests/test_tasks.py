@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from notifier import consent_changes, message_actions, tasks
+from notifier import consent_changes, message_actions, task_marks, tasks
 from notifier.consent_changes import Said
 from notifier.models import Alert, Clinic, Treatment
 from notifier.tasks import Do, Rank, Task
@@ -82,8 +82,12 @@ def test_an_alert_comes_before_all_else(session: Session, clinic: Clinic) -> Non
         alert.id,
     )
     assert [second.rank, third.rank] == [Rank.NOT_REACHED, Rank.UNCOVERED]
-    alert.acknowledged_at = NOW
+    task_marks.mark_done(session, clinic, first.key, now=NOW, actor=DESK)
     assert [task.rank for task in told(session, clinic)] == [Rank.NOT_REACHED, Rank.UNCOVERED]
+    session.refresh(alert)
+    assert (alert.acknowledged_at, alert.acknowledged_by) == (NOW, DESK)
+    task_marks.undo_done(session, clinic, first.key, now=NOW, actor=DESK)
+    assert told(session, clinic)[0].key == first.key
 
 
 def test_a_stopped_sender_says_how_much_waits(session: Session, clinic: Clinic) -> None:
@@ -120,7 +124,7 @@ def test_a_wrong_number_is_one_task_with_all_it_cost(session: Session, clinic: C
     task = only(session, clinic)
     assert (task.rank, task.do, task.patient) == (Rank.NOT_REACHED, Do.CORRECT, treatment.patient)
     assert task.why == "The number is not in use."
-    tasks.mark_done(session, clinic, task.key, now=NOW, actor=DESK)
+    task_marks.mark_done(session, clinic, task.key, now=NOW, actor=DESK)
     assert told(session, clinic) == []
     treatment.patient.phone_problem = "It is a landline."
     assert only(session, clinic).why == "It is a landline."
@@ -190,9 +194,9 @@ def test_done_is_a_mark_that_can_be_taken_back(session: Session, clinic: Clinic)
     log(session, clinic, BOB)
     task = only(session, clinic)
     for _ in range(2):
-        tasks.mark_done(session, clinic, task.key, now=NOW, actor=DESK, note="Called.")
+        task_marks.mark_done(session, clinic, task.key, now=NOW, actor=DESK, note="Called.")
     assert told(session, clinic) == []
-    tasks.undo_done(session, clinic, task.key, now=NOW, actor=DESK)
+    task_marks.undo_done(session, clinic, task.key, now=NOW, actor=DESK)
     assert only(session, clinic).key == task.key
 
 

@@ -10,8 +10,10 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from notifier import message_actions, patients, resending, timeline
-from notifier.errors import InputError, NeedsConfirmation
+from notifier.errors import ConflictError, InputError, NeedsConfirmation
+from notifier.message_actions import Now
 from notifier.models import Clinic, Message
+from notifier.rules.delivery import Status
 from notifier.web.auth import Desk
 from notifier.web.desk_patient_page import note_view
 from notifier.web.forms import Fields, Posted, Problems
@@ -66,16 +68,20 @@ def _show(
     return visit.page("message.html", status=status, **context)
 
 
-Act = Callable[[Session, Clinic, Message], None]
+Act = Callable[[Session, Clinic, Message], object]
 
 
-def _change(visit: Visit, message_id: int, act: Act) -> Message:
-    with visit.transaction() as session:
-        clinic = visit.clinic(session)
-        found = message_actions.get(session, clinic, message_id)
-        act(session, clinic, found)
-        session.flush()
-        return found
+def _change(visit: Visit, message_id: int, act: Act, done: Callable[[Message], Response]) -> Response:
+    """One transaction about one message; refused, its page says why."""
+    try:
+        with visit.transaction() as session:
+            clinic = visit.clinic(session)
+            found = message_actions.get(session, clinic, message_id)
+            act(session, clinic, found)
+            session.flush()
+    except ConflictError as refused:
+        return _show(visit, message_id, problems=Problems({"": str(refused)}), status=409)
+    return done(found)
 
 
 def _done(visit: Visit, message: Message, words: str, undo: Undo | None = None) -> Response:
@@ -86,95 +92,96 @@ def _done(visit: Visit, message: Message, words: str, undo: Undo | None = None) 
 
 @router.post("/messages/{message_id:int}/cancel")
 def cancel(visit: Desk, posted: Posted, message_id: int) -> Response:
-    found = _change(
+    return _change(
         visit,
         message_id,
         lambda session, _, row: message_actions.cancel(session, row, now=visit.now(), actor=visit.actor),
+        lambda row: _done(visit, row, "Cancelled: it will not be sent.", _restores(row)),
     )
-    undo = Undo(f"/patients/{found.patient_id}/restore", fields={"messages": str(found.id)})
-    return _done(visit, found, "Cancelled: it will not be sent.", undo)
+
+
+def _restores(message: Message) -> Undo:
+    return Undo(f"/messages/{message.id}/restore")
 
 
 @router.post("/messages/{message_id:int}/restore")
 def restore(visit: Desk, posted: Posted, message_id: int) -> Response:
-    found = _change(
+    return _change(
         visit,
         message_id,
-        lambda session, _, row: _none(
-            message_actions.restore(session, [row], now=visit.now(), actor=visit.actor)
-        ),
+        lambda session, _, row: message_actions.restore(session, [row], now=visit.now(), actor=visit.actor),
+        lambda row: _done(visit, row, _restored(row)),
     )
-    waits = found.status == "scheduled"
-    return _done(visit, found, "Restored: it will be sent." if waits else f"Not restored. {found.reason}")
 
 
-def _none(_: object) -> None:
-    """What an action gives back is read from the row."""
+def _restored(message: Message) -> str:
+    waits = message.status == Status.SCHEDULED
+    return "Restored: it will be sent." if waits else f"Not restored. {message.reason}"
 
 
 @router.post("/messages/{message_id:int}/send-now")
 def send_now(visit: Desk, posted: Posted, message_id: int) -> Response:
-    expected: list[message_actions.Now] = []
+    expected: list[Now] = []
 
     def act(session: Session, clinic: Clinic, row: Message) -> None:
-        confirmed = posted.flag("confirmed")
+        now, confirmed = visit.now(), posted.flag("confirmed")
         expected.append(
-            message_actions.send_now(session, row, now=visit.now(), actor=visit.actor, confirmed=confirmed)
+            message_actions.send_now(session, row, now=now, actor=visit.actor, confirmed=confirmed)
         )
 
+    def done(row: Message) -> Response:
+        waits = expected[0].at > visit.now()
+        undo = Undo(f"/messages/{message_id}/put-back") if waits else None
+        return _done(visit, row, expected[0].words, undo)
+
     try:
-        found = _change(visit, message_id, act)
+        return _change(visit, message_id, act, done)
     except NeedsConfirmation as ask:
         confirm = Confirm(f"/messages/{message_id}/send-now", str(ask), "Send it then", {"confirmed": "1"})
         return _show(visit, message_id, confirm=confirm, status=422)
-    waits = expected[0].at > visit.now()
-    undo = Undo(f"/messages/{message_id}/put-back") if waits else None
-    return _done(visit, found, expected[0].words, undo)
 
 
 @router.post("/messages/{message_id:int}/put-back")
 def put_back(visit: Desk, posted: Posted, message_id: int) -> Response:
-    found = _change(
+    return _change(
         visit,
         message_id,
         lambda session, _, row: message_actions.put_back(session, row, now=visit.now(), actor=visit.actor),
+        lambda row: _done(visit, row, "It is back at its planned time."),
     )
-    return _done(visit, found, "It is back at its planned time.")
 
 
 @router.post("/messages/{message_id:int}/release")
 def release(visit: Desk, posted: Posted, message_id: int) -> Response:
-    found = _change(
+    return _change(
         visit,
         message_id,
         lambda session, _, row: message_actions.release(session, row, now=visit.now(), actor=visit.actor),
+        lambda row: _done(visit, row, "Released: it goes as soon as it may.", _cancels(row)),
     )
-    return _done(visit, found, "Released: it goes as soon as it may.", _cancels(found))
 
 
 @router.post("/messages/{message_id:int}/arrived")
 def arrived(visit: Desk, posted: Posted, message_id: int) -> Response:
-    found = _change(
+    now, actor = visit.now(), visit.actor
+    return _change(
         visit,
         message_id,
-        lambda session, _, row: message_actions.settle_arrived(
-            session, row, now=visit.now(), actor=visit.actor
-        ),
+        lambda session, _, row: message_actions.settle_arrived(session, row, now=now, actor=actor),
+        lambda row: _done(visit, row, "Noted: it arrived."),
     )
-    return _done(visit, found, "Noted: it arrived.")
 
 
 @router.post("/messages/{message_id:int}/again")
 def again(visit: Desk, posted: Posted, message_id: int) -> Response:
     """Nobody knows whether it arrived, and the person decides that it did not."""
-    found = _change(
+    now, actor = visit.now(), visit.actor
+    return _change(
         visit,
         message_id,
-        lambda session, _, row: message_actions.settle_again(
-            session, row, now=visit.now(), actor=visit.actor
-        ),
+        lambda session, _, row: message_actions.settle_again(session, row, now=now, actor=actor),
+        lambda row: _done(visit, row, "It is sent again.", _cancels(row)),
     )
-    return _done(visit, found, "It is sent again.", _cancels(found))
 
 
 def _cancels(message: Message) -> Undo:
@@ -184,26 +191,23 @@ def _cancels(message: Message) -> Undo:
 @router.post("/messages/{message_id:int}/resend")
 def resend(visit: Desk, posted: Posted, message_id: int) -> Response:
     sent: list[Message] = []
+    to, confirmed = posted.text("to"), posted.flag("confirmed")
 
     def act(session: Session, clinic: Clinic, row: Message) -> None:
         new, _ = resending.resend(
-            session,
-            clinic,
-            row,
-            posted.text("to"),
-            now=visit.now(),
-            actor=visit.actor,
-            confirmed=posted.flag("confirmed"),
+            session, clinic, row, to, now=visit.now(), actor=visit.actor, confirmed=confirmed
         )
         sent.append(new)
 
+    def done(_: Message) -> Response:
+        return _done(visit, sent[0], f"It is sent again, to {sent[0].to}.", _cancels(sent[0]))
+
     try:
-        _change(visit, message_id, act)
+        return _change(visit, message_id, act, done)
     except NeedsConfirmation as ask:
-        fields = {"confirmed": "1", "to": posted.text("to")}
+        fields = {"confirmed": "1", "to": to}
         confirm = Confirm(f"/messages/{message_id}/resend", str(ask), "Send it a second time", fields)
         return _show(visit, message_id, confirm=confirm, typed=posted, status=422)
     except InputError as error:
         problems = Problems({"to": str(error)})
         return _show(visit, message_id, problems=problems, typed=posted, status=422)
-    return _done(visit, sent[0], f"It is sent again, to {sent[0].to}.", _cancels(sent[0]))

@@ -40,7 +40,7 @@ def test_one_is_cancelled_and_restored(site: Installation) -> None:
     page = browser.submit(f"/messages/{message_id}/cancel")
     assert page.toast == "Cancelled: it will not be sent."
     assert DAY1 not in waiting(site)
-    page = browser.submit("/patients/1/restore")
+    page = browser.submit(f"/messages/{message_id}/restore")
     assert page.toast == "Restored: it will be sent."
     assert waiting(site)[DAY1] == WEEK[DAY1]
 
@@ -145,5 +145,6 @@ def test_one_that_is_being_sent_is_left_alone(site: Installation) -> None:
     browser = at_message(site, message_id)
     page = browser.post(f"/messages/{message_id}/cancel")
     assert page.status == 409
-    assert "being sent at this moment" in page.text
+    assert "being sent at this moment" in page.one("main .notice.bad").get_text()
+    assert page.one("h1").get_text().startswith("Day 0: what you may feel, for Alice Moreau")
     assert undo(page) == {}
