@@ -19,6 +19,7 @@ from notifier.models import Clinic, Patient, Treatment
 from notifier.planfiles import Definition
 from notifier.planned_words import PlannedWords
 from notifier.rules.delivery import Status
+from notifier.rules.timing import SkipCode
 from notifier.rules.zones import to_local
 from notifier.treatments import Entry
 
@@ -36,7 +37,7 @@ class Foreseen:
 
     @cached_property
     def told(self) -> Sequence[Told]:
-        """Every message with its words: what is sent in the order of time, then what is not."""
+        """Every message in the order of time, with its words."""
         about = wording.context_of(
             self.clinic, self.patient, self.treatment, self.definition.plan, self.course.tz
         )
@@ -47,18 +48,18 @@ class Foreseen:
                     self.definition, placed.message.step or "", placed.message.channel, about
                 ),
             )
-            for placed in sorted(self.course.placed, key=_is_stopped)
+            for placed in self.course.placed
         ]
-
-
-def _is_stopped(placed: Placed) -> bool:
-    return placed.message.status in (Status.SKIPPED, Status.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     placed: Placed
     words: PlannedWords
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.placed.message.status in (Status.SKIPPED, Status.CANCELLED)
 
 
 def look(session: Session, clinic: Clinic, treatment: Treatment, *, is_new: bool = False) -> Foreseen:
@@ -85,8 +86,8 @@ def why_a_sheet(course: Course, now: datetime) -> str:
         return ""
     coming = course.next
     if coming is None:
-        if course.sent:
-            return ""
+        if course.sent or any(item.message.reason_code == SkipCode.SUPERSEDED for item in course.placed):
+            return ""  # a newer treatment speaks for this one
         return course.nothing_because or "Nothing more will be sent for this treatment."
     today = to_local(now, course.tz).date()
     came_today = any(to_local(item.at, course.tz).date() == today for item in course.sent)

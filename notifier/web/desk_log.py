@@ -122,7 +122,7 @@ def name_of(patient: Patient) -> str:
 
 def _first_message(visit: Visit, course: Course) -> str:
     if course.next is None:
-        return f"No message will go out. {course.nothing_because}".strip()
+        return "No message will go out."  # why, and what to do about it, stands on the page
     at = when(course.next.at, course.tz, visit.now())
     here = "" if course.tz.key == visit.tz.key else f" ({course.tz.key})"
     return f"First message {_within_a_sentence(at)}{here}."

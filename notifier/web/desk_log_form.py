@@ -51,6 +51,9 @@ class LogForm:
         self._check_lengths()
         known = self._known(session)
         patient = self._new() if known is None else self._chosen(known)
+        if patient.first_name:
+            with self.problems.catching():
+                patients.clean(patient, self.clinic)
         ended_at = self._read("ended_at", lambda words: moment(words, self.clinic, self.now), self.now)
         next_visit = self._read("next_visit", lambda words: moment(words, self.clinic, self.now), None)
         consents = self._consents(known)

@@ -217,10 +217,8 @@ def test_what_was_logged_today_can_be_undone_for_ten_minutes(site: Installation,
 def test_who_gets_nothing_is_given_the_sheet(site: Installation, desk: Browser) -> None:
     page = save(desk, **NEW, plan="dry-needling")
     treatment = only_treatment(site)
-    assert page.toast.startswith(
-        "Logged: Dana Whitfield, Dry needling aftercare. No message will go out. No consent to SMS"
-    )
-    assert "Dana Whitfield: no message will arrive." in page.text
+    assert page.toast == "Logged: Dana Whitfield, Dry needling aftercare. No message will go out."
+    assert "Dana Whitfield: no message will arrive. No consent to SMS is on record." in page.text
     assert page.one(".sheet-offer a")["href"] == f"/treatments/{treatment.id}/sheet"
 
 
@@ -235,3 +233,12 @@ def test_who_gets_nothing_today_is_given_the_sheet_too(site: Installation, desk:
 
 def test_who_gets_a_message_today_needs_no_paper(site: Installation, desk: Browser) -> None:
     assert save(desk, **NEW, **YES).all(".sheet-offer") == []
+
+
+def test_where_a_newer_treatment_speaks_no_paper_is_needed(site: Installation, desk: Browser) -> None:
+    patient_id = known(site)
+    site.log()
+    page = desk.get(f"/?patient={patient_id}")
+    page = desk.submit("/log", {"plan": "dry-needling", "ended_at": "10:00"})
+    assert page.toast == "Logged: Alice Moreau, Dry needling aftercare. No message will go out."
+    assert page.all(".sheet-offer") == []

@@ -57,13 +57,13 @@ def test_what_is_wrong_stands_beside_its_field_and_all_else_is_kept(
 def test_the_preview_has_the_very_words_the_day_the_hour_and_the_price(desk_once: Browser) -> None:
     page = preview(desk_once, **NEW, **YES)
     assert page.words("h2") == ["What Dana will get"]
-    assert page.words(".coming time")[:2] == ["Today 17:40", "Tomorrow 13:40"]
+    assert page.words(".foreseen time")[:2] == ["Today 17:40", "Tomorrow 13:40"]
     assert page.words(".bubble")[0].startswith(
         "Riverside Physio: Hi Dana. A dull 'good hurt' and soreness for 24 to 48 hours are common"
     )
     assert "Day 0: what you may feel · 2 segments" in page.words(".what")[0]
     assert "Goes out only if the patient's latest score by then is 4 or more." in page.text
-    assert page.words(".not-sent")[-1] == "Before next visit Not sent: no next visit is booked."
+    assert page.words(".not-sent") == ["Not sent: no next visit is booked.", "Before next visit"]
     assert str(page.one("svg.line")["aria-label"]).startswith("Today 17:40, Day 0: what you may feel")
 
 
@@ -97,7 +97,7 @@ def test_the_preview_speaks_the_patients_language_to_whom_it_is_written(desk_onc
 def test_the_preview_names_the_patients_zone_where_it_is_another(desk_once: Browser) -> None:
     page = preview(desk_once, **NEW, **YES, timezone="America/Los_Angeles")
     assert "Times below are the patient's, America/Los_Angeles" in page.text
-    assert page.words(".coming time")[0] == "Today 14:40"
+    assert page.words(".foreseen time")[0] == "Today 14:40"
 
 
 def test_with_nobody_named_the_preview_waits(desk_once: Browser) -> None:
@@ -109,3 +109,8 @@ def test_with_nobody_named_the_preview_waits(desk_once: Browser) -> None:
 def test_what_is_wrong_so_far_is_said_quietly(desk_once: Browser) -> None:
     assert "'12' cannot be a phone number" in preview(desk_once, **NEW | {"phone": "12"}).text
     assert "There is no patient 999" in preview(desk_once, patient="999").text
+
+
+def test_all_mistakes_are_shown_at_once(desk_once: Browser) -> None:
+    page = save(desk_once, **NEW | {"phone": "12", "ended_at": "soon", "next_visit": "later"})
+    assert page.wrong().keys() == {"phone", "ended_at", "next_visit"}
