@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 from notifier.errors import InputError, PlanError
@@ -127,6 +128,7 @@ def _readable(block: str, said: str) -> str | None:
     return said if said and complaint_of_block(block, said) is None else None
 
 
+@lru_cache(maxsize=256)
 def complaint_of_block(block: str, said: str) -> PlanError | None:
     """Why these words can be no block of a text, with their own line; None where they can."""
     if _BLOCK_TAG.search(said):
@@ -136,7 +138,7 @@ def complaint_of_block(block: str, said: str) -> PlanError | None:
     try:
         parse_text(f"{{% block {block} %}}{said}{{% endblock %}}{beside}", file="")
     except PlanError as error:
-        return error
+        return error.with_traceback(None)
     return None
 
 
