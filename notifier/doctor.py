@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from notifier import doctor_database, doctor_host, doctor_sending
+from notifier import doctor_database, doctor_host, doctor_sending, doctor_web
 from notifier.doctor_findings import Finding, Installation, Level
 from notifier.errors import NotifierError
 
@@ -22,7 +22,8 @@ _OF_THE_HOST: tuple[tuple[str, Check], ...] = (
     ("Sending", doctor_sending.mode),
     ("Sending", doctor_host.outbox),
     ("Sending", doctor_sending.providers),
-    ("Public address", doctor_sending.address),
+    ("Pages", doctor_web.address),
+    ("Pages", doctor_web.answering),
     ("Database", doctor_host.disk),
 )
 # Each of these makes it pointless to go on when it finds an error.

@@ -1,4 +1,4 @@
-"""The doctor looks at what sends: the mode, the providers, the senders, our own address, and what waits."""
+"""The doctor looks at what sends: the mode, the providers, the senders, and what waits."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from sqlalchemy.orm import Session
 from notifier import clinics, db, plans
 from notifier.doctor_findings import Finding, Installation, Level
 from notifier.errors import ChannelError, PlanError
-from notifier.links import links_of
 from notifier.models import Clinic, Message, Sender
-from notifier.readiness import offers_unsubscribe_link, unready
+from notifier.readiness import unready
 from notifier.rules.delivery import Status
 
 _NAMES = {"sms": "SMS", "email": "E-mail"}
 _PROVIDERS = {"sms": "Twilio", "email": "The mail server"}
-_SHORTEST_KEY = 32
 # A worker takes what is due within seconds; the rate of a sender may keep a crowd waiting for minutes.
 _OVERDUE = timedelta(minutes=10)
 _LATELY = timedelta(days=7)
@@ -51,34 +49,6 @@ def providers(it: Installation) -> Iterator[Finding]:
             yield Finding(level, "Sending", f"{name}: {error}", f"Check the [{channel}] section.")
         else:
             yield Finding("ok", "Sending", f"{_PROVIDERS[channel]} takes our sign-in; nothing was sent.")
-
-
-def address(it: Installation) -> Iterator[Finding]:
-    """Ours, as patients and providers see it."""
-    web, area = it.settings.web, "Public address"
-    if not web.base_url:
-        yield Finding("ok", area, "None is set, so no message carries a link of ours.")
-        return
-    if links_of(it.settings) is None:
-        yield Finding("note", area, f"{web.base_url} is not https, so it is put into no message.")
-    elif offers_unsubscribe_link(it.settings):
-        level: Level = "warning" if it.settings.delivery.mode == "outbox" else "error"
-        yield Finding(
-            level,
-            area,
-            "E-mails carry an unsubscribe link, and this version serves no pages: it leads nowhere.",
-            "Take web.base_url out of the configuration until a version with pages is installed.",
-        )
-    else:
-        yield Finding("note", area, f"{web.base_url} is set, but this version serves no pages there yet.")
-    if len(web.secret_key) < _SHORTEST_KEY:
-        said = "is too short to keep links from being forged" if web.secret_key else "is missing"
-        yield Finding(
-            "warning",
-            area,
-            f"web.secret_key {said}.",
-            f"Give it {_SHORTEST_KEY} random characters or more, and keep them: old links stop working else.",
-        )
 
 
 def senders(it: Installation) -> Iterator[Finding]:

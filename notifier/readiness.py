@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from notifier import clinics, plans
 from notifier.config import Settings
 from notifier.errors import ConfigError
-from notifier.links import links_of
 from notifier.models import AlertContact, Clinic
 
 NO_REPLIES = (
@@ -19,10 +18,6 @@ NO_REPLIES = (
 NO_CHANNEL = (
     "Neither SMS nor e-mail is configured, so nothing can be sent. "
     "Write the [sms] section or the [email] section of the configuration."
-)
-NO_UNSUBSCRIBE = (
-    "E-mails would carry an unsubscribe link that leads nowhere, because this version serves no pages. "
-    "Take web.base_url out until it does; patients then stop by answering the e-mail."
 )
 
 
@@ -60,13 +55,6 @@ def _of_settings(settings: Settings) -> Iterator[str]:
     yield NO_REPLIES
     if not (settings.sms.account_sid or settings.email.host):
         yield NO_CHANNEL
-    if offers_unsubscribe_link(settings):
-        yield NO_UNSUBSCRIBE
-
-
-def offers_unsubscribe_link(settings: Settings) -> bool:
-    links = links_of(settings)
-    return bool(settings.email.host) and links is not None and links.unsubscribe(0, "email") is not None
 
 
 def _drafts(session: Session, clinic: Clinic, option: str) -> Iterator[str]:

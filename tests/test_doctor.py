@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import typer
 from sqlalchemy import Engine, text, update
 from typer.testing import CliRunner, Result
 
-from notifier import clinics, db, doctor_database, doctor_host, doctor_sending, plans
+from notifier import clinics, db, doctor_database, doctor_host, doctor_sending, doctor_web, plans
 from notifier.channels.smtp_email import SmtpEmail
 from notifier.channels.twilio_sms import TwilioSms
 from notifier.cli_doctor import doctor
@@ -25,6 +27,8 @@ from notifier.doctor_findings import Provider
 from notifier.doctor_host import disk_space, zone_data
 from notifier.models import Clinic, Patient, PlanVersion, Sender
 from notifier.rules.delivery import Status
+from notifier.web.app import create_app
+from notifier.web.server import listen, serving
 from tests import cast
 from tests.cast import on_postgresql, on_sqlite
 from tests.channels.cast import email_settings, sms_settings
@@ -310,21 +314,53 @@ def test_a_channel_without_a_sender_is_named(engine: Engine, clinic: Clinic) -> 
 
 @on_sqlite
 @pytest.mark.parametrize(
-    ("web", "email", "levels"),
+    ("web", "levels"),
     [
-        (WebSettings(), MAIL, ["ok"]),
-        (WebSettings(base_url="http://10.0.0.5:8000", secret_key="k" * 32), MAIL, ["note"]),
-        (WebSettings(base_url="https://a.example", secret_key="k" * 32), EmailSettings(), ["note"]),
-        (WebSettings(base_url="https://a.example", secret_key="k" * 32), MAIL, ["error"]),
-        (WebSettings(base_url="https://a.example", secret_key="short"), MAIL, ["error", "warning"]),
-        (WebSettings(base_url="https://a.example"), MAIL, ["note", "warning"]),
+        (WebSettings(), ["ok"]),
+        (WebSettings(base_url="http://localhost:8000"), ["ok"]),
+        (WebSettings(host="0.0.0.0"), ["warning"]),
+        (WebSettings(base_url="http://10.0.0.5:8000", secret_key="k" * 32), ["warning"]),
+        (WebSettings(base_url="https://a.example", secret_key="k" * 32), ["ok"]),
+        (WebSettings(base_url="https://a.example", secret_key="short"), ["ok", "warning"]),
+        (WebSettings(base_url="https://a.example"), ["ok", "warning"]),
     ],
 )
-def test_an_address_of_ours_that_leads_nowhere_is_told(
-    web: WebSettings, email: EmailSettings, levels: list[str], engine: Engine, clinic: Clinic
+def test_pages_that_could_be_overheard_or_links_that_could_be_forged_are_told(
+    web: WebSettings, levels: list[str], engine: Engine, clinic: Clinic
 ) -> None:
-    findings = look(engine, doctor_sending.address, web=web, email=email, delivery=LIVE)
-    assert [finding.level for finding in findings if finding.area == "Public address"] == levels
+    findings = look(engine, doctor_web.address, web=web, email=MAIL, delivery=LIVE)
+    assert [finding.level for finding in findings if finding.area == "Pages"] == levels
+
+
+def answering(engine: Engine, port: int) -> list[tuple[str, str]]:
+    findings = look(engine, doctor_web.answering, web=WebSettings(port=port))
+    return [(finding.level, finding.message) for finding in findings]
+
+
+@on_sqlite
+def test_whether_the_pages_are_served_is_told(engine: Engine, clinic: Clinic) -> None:
+    with listen("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        with serving(create_app(Settings(), engine, SystemClock()), listening) as address:
+            assert answering(engine, port) == [("ok", f"They are served at {address}.")]
+    assert answering(engine, port) == [("note", f"Nothing answers at http://127.0.0.1:{port}.")]
+    assert answering(engine, 0) == []
+
+
+@on_sqlite
+def test_another_program_at_their_port_is_told(engine: Engine, clinic: Clinic) -> None:
+    class Another(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Another) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        port = other.server_address[1]
+        expected = ("warning", f"Another program answers at http://127.0.0.1:{port}.")
+        assert answering(engine, port) == [expected]
+        other.shutdown()
 
 
 # Plans and messages

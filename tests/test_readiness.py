@@ -10,7 +10,7 @@ from notifier import clinics, db, plans
 from notifier.config import AlertContact, DeliverySettings, EmailSettings, Settings, SmsSettings, WebSettings
 from notifier.errors import ConfigError
 from notifier.models import Clinic
-from notifier.readiness import NO_CHANNEL, NO_REPLIES, NO_UNSUBSCRIBE, require_ready, unready
+from notifier.readiness import NO_CHANNEL, NO_REPLIES, require_ready, unready
 from tests.cast import DESK, LOGGED
 
 MAIL = EmailSettings(host="mail.riverside.example", from_address="care@riverside.example")
@@ -99,8 +99,7 @@ def test_a_clinic_without_a_contact_and_contacts_never_tested_are_named(
     [
         ({"email": EmailSettings()}, [NO_CHANNEL]),
         ({"email": EmailSettings(), "sms": SMS}, []),
-        ({"web": PUBLIC}, [NO_UNSUBSCRIBE]),
-        ({"web": PUBLIC, "email": EmailSettings(), "sms": SMS}, []),
+        ({"web": PUBLIC}, []),
         ({"web": WebSettings(base_url="http://10.0.0.5")}, []),
         ({"web": WebSettings(base_url="https://riverside.example")}, []),
     ],

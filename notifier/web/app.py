@@ -47,6 +47,7 @@ from notifier.web import (
     health,
     phone,
     signing,
+    unsubscribe,
 )
 from notifier.web.pages import STATIC
 from notifier.web.security import Security
@@ -83,6 +84,7 @@ AREAS: Final[tuple[APIRouter, ...]] = (
     admin_tokens.router,
     phone.router,
     demo_bar.router,
+    unsubscribe.router,
     health.router,
     *api.ROUTERS,
 )
