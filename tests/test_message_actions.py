@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from notifier import message_actions, treatments
+from notifier import claiming, db, message_actions, treatments
 from notifier.errors import ConflictError, NeedsConfirmation, NotFoundError
 from notifier.models import AuditEntry, Clinic, Message, Treatment
 from tests.cast import (
@@ -25,11 +27,13 @@ from tests.cast import (
     events,
     log,
     messages,
+    on_postgresql,
     plan_of,
     replanned,
     stop,
     wall,
 )
+from tests.worker_cast import Shift
 
 HOUR = timedelta(hours=1)
 
@@ -260,3 +264,34 @@ def test_a_voided_treatments_message_cannot_be_sent_now(
     treatments.void(session, treatment, reason="", now=ENDED + HOUR, actor=DESK)
     with pytest.raises(ConflictError, match="it is cancelled"):
         message_actions.send_now(session, taken(session, clinic, treatment, DAY1), now=LOGGED, actor=DESK)
+
+
+@on_postgresql
+def test_a_message_that_is_being_claimed_at_that_moment_is_not_called_cancelled(
+    engine: Engine, clinic: Clinic, tmp_path: Path
+) -> None:
+    """The desk waits for the claim, and is then told that it came too late."""
+    shift = Shift(engine, clinic, tmp_path)
+    message_id = shift.rows(shift.log())[DAY0].id
+    said: list[str] = []
+
+    def at_the_desk() -> None:
+        try:
+            with shift.change() as session:
+                mine = session.merge(clinic, load=False)
+                message = message_actions.get(session, mine, message_id)
+                message_actions.cancel(session, message, now=shift.clock.now(), actor=DESK)
+        except ConflictError as refused:
+            said.append(str(refused))
+
+    desk = threading.Thread(target=at_the_desk)
+    shift.clock.jump(at("2026-02-03 17:30"))
+    with db.transaction(engine) as session:
+        claim = claiming.claim_due(session, shift.terms(), now=shift.clock.now(), limit=1)
+        desk.start()
+        desk.join(0.3)
+        assert desk.is_alive()
+    desk.join(10)
+    assert [claimed.outbound.message_id for claimed in claim.messages] == [message_id]
+    assert said == ["It cannot be cancelled: it is being sent at this moment."]
+    assert shift.message(message_id).status == "sending"

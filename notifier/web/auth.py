@@ -28,7 +28,8 @@ def desk(request: Request) -> Visit:
         signed = signin.find(session, secret) if secret else None
     if signed is None:
         raise SignInNeeded("Sign in to go on.")
-    if signed.stale:
+    # A page that renews itself on an empty desk keeps nobody signed in.
+    if signed.stale and "X-Unattended" not in request.headers:
         with site.transaction() as session:
             signin.seen(session, signed.id)
     visit = Visit(request, site, signed, csrf_of(request, site))

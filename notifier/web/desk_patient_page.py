@@ -11,7 +11,9 @@ from fastapi import Response
 from sqlalchemy.orm import Session
 
 from notifier import consent, consent_changes, consent_words, patients, reach, timeline, viewing
+from notifier.message_actions import possible
 from notifier.models import Clinic, ConsentEntry, Patient, Suppression
+from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.plan import CHANNELS
 from notifier.rules.zones import zone
 from notifier.timeline import Timeline
@@ -25,7 +27,11 @@ METHODS = ("At the desk", "By phone", "On a form", "In writing")
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One channel of a patient: its address, why it cannot be used, who else uses it."""
+    """One channel of a patient: its address, why it cannot be used, who else uses it.
+
+    `waits`: why nothing goes out on it at the moment, to anybody; `failed`: the latest message that did not
+    arrive and may go again.
+    """
 
     channel: str
     address: str | None
@@ -33,6 +39,8 @@ class Way:
     obstacle: str | None
     stopped: Suppression | None
     sharing: Sequence[Patient]
+    waits: str
+    failed: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def look(session: Session, clinic: Clinic, patient: Patient, now: datetime) -> S
         patient,
         clinic,
         zone(patient.timezone or clinic.timezone),
-        _ways(session, clinic, patient),
+        _ways(session, clinic, patient, whole, now),
         consent.history(session, patient),
         consent_words.words(clinic, patient.language),
         whole,
@@ -71,7 +79,7 @@ def look(session: Session, clinic: Clinic, patient: Patient, now: datetime) -> S
     )
 
 
-def _ways(session: Session, clinic: Clinic, patient: Patient) -> list[Way]:
+def _ways(session: Session, clinic: Clinic, patient: Patient, whole: Timeline, now: datetime) -> list[Way]:
     known = reach.load(session, [patient])
     stops = consent_changes.standing_suppressions(session, patient)
     sharing = consent_changes.sharing(session, clinic, patient)
@@ -83,9 +91,27 @@ def _ways(session: Session, clinic: Clinic, patient: Patient) -> list[Way]:
             known.obstacle(patient, channel),
             stops.get(channel),
             sharing.get(channel, []),
+            sender.stopped_reason if (sender := known.sender(patient, channel)) and sender.stopped_at else "",
+            _failed(whole, channel, now),
         )
         for channel in CHANNELS
     ]
+
+
+def _failed(whole: Timeline, channel: str, now: datetime) -> int | None:
+    """So that the right number, once heard, also brings what the wrong one cost."""
+    live = (Status.SCHEDULED, Status.HELD, *MAY_HAVE_ARRIVED)
+    served = {
+        (item.message.treatment_id, item.message.step)
+        for item in (*whole.coming, *whole.past)
+        if item.message.status in live
+    }
+    for item in whole.past:
+        row = item.message
+        wrong = row.channel == channel and row.status in (Status.FAILED, Status.UNDELIVERED)
+        if wrong and (row.treatment_id, row.step) not in served and "resend" in possible(row, now):
+            return row.id
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from notifier import consent
-from notifier.models import AuditEntry, Message, Patient, Treatment
+from notifier.models import AuditEntry, Message, Patient, Sender, Treatment
 from notifier.viewing import VIEWED
 from tests.cast import (
     ALICE,
@@ -121,6 +121,30 @@ def test_a_wrong_number_says_so_with_the_call_to_make(site: Installation) -> Non
     page = browser.submit("/patients/1/address-works")
     assert page.all(".notice.bad") == []
     assert page.toast.startswith("It is tried again.")
+
+
+def test_the_right_number_brings_what_the_wrong_one_cost(site: Installation) -> None:
+    site.log(ALICE)
+    with site.change() as session:
+        attempted(messages(session, session.get_one(Treatment, 1))[DAY0], "failed")
+        session.get_one(Patient, 1).phone_problem = "The number is not in use."
+    site.clock.jump(at("2026-02-03 18:00"))
+    browser, _ = opened(site)
+    page = browser.submit("/messages/1/resend", {"to": "(212) 555-0177"})
+    assert page.toast == "It is sent again, to +12125550177."
+    assert page.all("main .notice.bad") == []
+    with site.look() as session:
+        again = session.scalars(select(Message).order_by(Message.id.desc()).limit(1)).one()
+        assert (again.step, again.to, again.status) == (DAY0, "+12125550177", "scheduled")
+
+
+def test_a_stopped_sender_is_said_where_messages_wait_for_it(site: Installation) -> None:
+    site.log(ALICE)
+    with site.change() as session:
+        sender = session.scalars(select(Sender).where(Sender.channel == "sms")).one()
+        sender.stopped_at, sender.stopped_reason = site.clock.now(), "The account is suspended."
+    _, page = opened(site)
+    assert page.words("main .notice.warn")[0].startswith("SMS cannot be sent at the moment. The account is")
 
 
 def test_looking_is_noted_once_for_each_person_and_a_while(site: Installation) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
-from notifier import pausing
-from notifier.models import Message, Patient, Treatment
+from notifier import db, pausing
+from notifier.models import Message, Patient, SignIn, Treatment
 from tests.cast import ALICE, BOB, CAROL, DAY0, DESK, EDWARD, at, attempted, messages
 from tests.web.cast import Installation
 
@@ -132,3 +133,19 @@ def test_a_long_list_shows_the_most_serious_first_and_the_rest_on_demand(site: I
     more = page.one('a[href*="tasks=all"]')
     assert more.get_text() == "Show 2 more"
     assert len(browser.get(str(more["href"])).all(".task")) == 32
+
+
+def test_a_page_that_renews_itself_keeps_nobody_signed_in(site: Installation) -> None:
+    browser = site.as_desk()
+    live = browser.get("/today").one("#board")
+
+    def seen_at_all(**headers: str) -> bool:
+        with site.change() as session:
+            real = db.database_now(session)
+            session.query(SignIn).update({"seen_at": real - timedelta(hours=1)})
+        browser.client.get(str(live["hx-get"]), headers={"HX-Request": "true"} | headers)
+        with site.look() as session:
+            return session.query(SignIn).one().seen_at > real - timedelta(minutes=1)
+
+    assert not seen_at_all(**json.loads(str(live["hx-headers"])))
+    assert seen_at_all()
