@@ -64,7 +64,7 @@ def home(
 
 
 @router.get("/log")
-def again() -> Response:
+def again(visit: Desk) -> Response:
     """Where a page with mistakes stands, loaded anew."""
     return RedirectResponse("/", status_code=303)
 
