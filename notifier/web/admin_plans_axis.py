@@ -122,11 +122,15 @@ def _lane(
         hours=round(at / HOUR, 2),
         origin=round((anchor - start) / HOUR, 2),
         drag="hours" if not step.after.is_calendar else "days" if step.at is None else "clock",
-        short=f"{short} from the visit" if step.anchor == "next_visit" else short,
+        short=_from_visit(short) if step.anchor == "next_visit" else short,
         words=when_in_words(step),
         on=step.on,
         safety=step.safety,
     )
+
+
+def _from_visit(short: str) -> str:
+    return f"{short[1:]} before the visit" if short.startswith("-") else f"{short} after the visit"
 
 
 def _closed(scale: Scale, start: datetime, window: Window, tz: ZoneInfo) -> list[Span]:

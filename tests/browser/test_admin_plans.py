@@ -116,7 +116,7 @@ def test_steps_are_copied_and_what_was_typed_outlives_going_away_and_back(editor
     editor.go_back()
     expect(editor.locator("#f-s7-key")).to_have_value("day2-once-more")
     assert field(editor, "s1-after") == "26h"
-    editor.get_by_role("button", name="Undo all changes").click()
+    editor.get_by_role("button", name="Undo all").click()
     expect(editor.locator("#f-s7-key")).to_have_count(0)
     assert field(editor, "s1-after") == "22h"
 

@@ -61,13 +61,20 @@
     return { hours: clock.hours(wall), after: `${days}d`, at, words: `${days}d at ${at}` };
   }
 
+  // A dot before or after the visit says so, as the server does.
+  function said(dot, words) {
+    if (!Number(dot.dataset.origin)) return words;
+    return words.startsWith("-") ? `${words.slice(1)} before the visit` : `${words} after the visit`;
+  }
+
   function put(dot, to) {
+    const words = said(dot, to.words);
     const x = scaleOf(axisOf(dot)).x(Math.max(to.hours, 0));
     dot.setAttribute("x", `${x}%`);
     dot.dataset.hours = to.hours;
     dot.setAttribute("aria-valuenow", Math.round(to.hours));
-    dot.setAttribute("aria-valuetext", to.words);
-    document.getElementById(`when-${dot.dataset.row}`).textContent = to.words;
+    dot.setAttribute("aria-valuetext", words);
+    document.getElementById(`when-${dot.dataset.row}`).textContent = words;
     fieldOf(dot, "after").value = to.after;
     if (to.at) fieldOf(dot, "at").value = to.at;
   }
