@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from notifier.models import Clinic, Message, Patient, PlanRow, Treatment
+from notifier.models import Clinic, Message, Patient, PlanRow, PlanVersion
 from notifier.rules.delivery import Kind, Status
 from notifier.rules.plan import LANGUAGES
 
@@ -56,13 +56,13 @@ def _counted(
     begins: datetime,
     ends: datetime,
 ) -> dict[tuple[str, str], int]:
+    versions = session.scalars(select(PlanVersion.id).where(PlanVersion.plan_id == plan.id)).all()
     query = (
         select(Message.step, Patient.language, func.count())
-        .join(Treatment, Treatment.id == Message.treatment_id)
         .join(Patient, Patient.id == Message.patient_id)
         .where(Message.clinic_id == clinic.id, Message.due_at > begins, Message.due_at <= ends)
         .where(Message.channel == "sms", Message.kind == str(Kind.PLANNED), which)
-        .where(Treatment.plan_id == plan.id)
+        .where(Message.plan_version_id.in_(versions))
         .group_by(Message.step, Patient.language)
     )
     if step:
