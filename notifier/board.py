@@ -101,7 +101,14 @@ def board(
         _count(session, clinic, start, end, _ARRIVED),
         _count(session, clinic, start, end, [str(Status.SCHEDULED)]),
         _moving(session, clinic, [Message.due_at >= start, Message.due_at < end], _ARRIVED, latest=True),
-        _moving(session, clinic, [Message.due_at >= start], [str(Status.SCHEDULED)], latest=False),
+        # What waits is due from today on; from an old day on, it would be looked for among all that went.
+        _moving(
+            session,
+            clinic,
+            [Message.due_at >= max(start, day_span(today, tz)[0])],
+            [str(Status.SCHEDULED)],
+            latest=False,
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
@@ -74,6 +74,8 @@ class TextTemplate:
     variables: dict[str, int] = field(default_factory=dict, compare=False)
 
 
+# Pages and checks ask for the same texts again and again, and a text is read in milliseconds.
+@lru_cache(maxsize=2048)
 def parse_text(source: str, *, file: str) -> TextTemplate:
     """Raises PlanError, with the file and line, for anything but what the module's docstring lets in."""
     try:

@@ -39,7 +39,7 @@ def _page(visit: Visit, month: Month, *, compared: bool = False) -> Response:
     with visit.reading() as session:
         clinic = visit.clinic(session)
         made = monthly.report(session, clinic, month)
-        earlier = monthly.report(session, clinic, month.previous) if compared else None
+        earlier = monthly.report(session, clinic, month.previous, reasons=False) if compared else None
         return visit.page(
             "report.html",
             month=month,
@@ -103,7 +103,8 @@ def _part(count: int, share: str) -> str:
 def before(visit: Admin, month: str) -> Response:
     """The numbers of the month before, each for its place in the table."""
     with visit.reading() as session:
-        made = monthly.report(session, visit.clinic(session), months.parse(month).previous)
+        earlier = months.parse(month).previous
+        made = monthly.report(session, visit.clinic(session), earlier, reasons=False)
     return visit.fragment("_report_before.html", figures=figures(made))
 
 
