@@ -7,15 +7,16 @@ both changes of the clocks.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from functools import cache
+from functools import cache, lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from notifier.plan_check_words import Severity
 from notifier.rules import pacing, timing
-from notifier.rules.plan import Pace, Plan, Step
+from notifier.rules.plan import Pace, Plan, Step, Window
 from notifier.rules.timing import Due, Occasion, Skip
 from notifier.rules.zones import to_instant, zone
 
@@ -53,7 +54,7 @@ def timing_remarks(plan: Plan) -> Iterator[TimeRemark]:
 def _usefulness(plan: Plan, index: int, step: Step) -> Iterator[TimeRemark]:
     plain = _missed(plan, step, *_PLAIN)
     changing = (_missed(plan, step, _CHANGING, day) for day in _days_near_a_change(step))
-    around_change = set().union(*changing) - plain
+    around_change = frozenset[time]().union(*changing) - plain
     ends = "visits that begin" if step.anchor == "next_visit" else "treatments that end"
     limit = f'useful_for "{step.useful_for}"' if step.useful_for else "the visit"
     if len(plain) == _HALF_HOURS:
@@ -90,15 +91,25 @@ def _days_near_a_change(step: Step) -> Iterator[date]:
         yield from {change - timedelta(days=1), change - timedelta(days=1 + days)}
 
 
-def _missed(plan: Plan, step: Step, zone_name: str, first_day: date) -> set[time]:
+def _missed(plan: Plan, step: Step, zone_name: str, first_day: date) -> frozenset[time]:
     """The times of day after or before which this step would come too late on one of two days."""
-    tz = zone(zone_name)
+    timed = tuple(getattr(step, name) for name in _TIMED)
+    return _missed_when(timed, plan.window, zone_name, first_day)
+
+
+# What decides when a step is due. An editor checks a plan at every key, and most steps are as they were.
+_TIMED = ("after", "anchor", "at", "not_before", "outside_window", "useful_for")
+
+
+@lru_cache(maxsize=4096)
+def _missed_when(timed: tuple[Any, ...], window: Window, zone_name: str, first_day: date) -> frozenset[time]:
+    tz, step = zone(zone_name), Step("", **dict(zip(_TIMED, timed, strict=True)))
     missed = set()
     for local in _half_hours(first_day):
         occasion = _occasion(step, to_instant(local, tz))
-        if isinstance(timing.due(step, occasion, window=plan.window, tz=tz), Skip):
+        if isinstance(timing.due(step, occasion, window=window, tz=tz), Skip):
             missed.add(local.time())
-    return missed
+    return frozenset(missed)
 
 
 @cache
@@ -114,7 +125,7 @@ def _occasion(step: Step, anchor: datetime) -> Occasion:
     return Occasion(ended, ended, next_visit=anchor)
 
 
-def _spans(times: set[time]) -> str:
+def _spans(times: Collection[time]) -> str:
     """From 20:30 to 23:30, from 05:00 to 05:30; round the clock, so that a night is one span."""
     slots = {time_.hour * 2 + time_.minute // 30 for time_ in times}
     starts = sorted(slot for slot in slots if (slot - 1) % _HALF_HOURS not in slots)
