@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import audit
+from notifier import audit, chores
 from notifier.errors import ConflictError, InputError
 from notifier.models import AuditEntry, Clinic
 from notifier.rules.hours import DAYS, Hours, parse_hours
@@ -23,6 +23,7 @@ _NEEDED: Final = {
     "phone": "Patients are told to call this number, so there has to be one.",
     "emergency_number": "The warning texts name the emergency number, so there has to be one, such as 911.",
 }
+_TIMES = {"opening_hours", "closed_dates", "timezone"}
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
@@ -52,6 +53,9 @@ def change(
             fields=changed,
         )
         session.flush()
+    if _TIMES & set(changed):
+        for name in chores.BY_OPENING_HOURS:
+            chores.hurry(session, name, now=now)
     return changed
 
 

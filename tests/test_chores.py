@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, select
 
-from notifier import chores, clinics, db, missing_log, purging, signin, staff, treatments
+from notifier import chores, clinic_edits, clinics, db, missing_log, purging, signin, staff, treatments
 from notifier.clock import RunningClock
 from notifier.config import Settings
 from notifier.models import (
@@ -277,8 +277,15 @@ def test_a_chore_that_this_version_does_not_know_is_left_alone(shift: Shift) -> 
 def test_changed_hours_count_at_once(shift: Shift) -> None:
     run(shift, "2026-02-03 12:00")
     with shift.change() as session:
-        clinics.only(session).opening_hours = {"tue": [["09:00", "13:00"]]}
-        chores.hurry(session, "nothing-logged", now=shift.clock.now())
+        riverside = clinics.only(session)
+        clinic_edits.change(
+            session,
+            riverside,
+            {"opening_hours": {"tue": [["09:00", "13:00"]]}},
+            version=riverside.version,
+            now=shift.clock.now(),
+            actor="Ada",
+        )
     run(shift, "2026-02-03 12:01")
     assert due(shift) == "2026-02-03 13:00"
 
