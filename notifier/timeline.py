@@ -28,16 +28,20 @@ _TICK = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """`coming` is soonest first, `past` latest first; what waits but is overdue is coming still."""
+    """`coming` is soonest first, as is what would have come but was dropped; `past` is latest first.
+
+    What waits but is overdue is coming still.
+    """
 
     courses: Sequence[Course]  # newest treatment first
     coming: Sequence[Placed]
+    dropped: Sequence[Placed]
     past: Sequence[Placed]
     older: int  # treatments beyond those shown
 
 
 def of_patient(
-    session: Session, clinic: Clinic, patient: Patient, *, shown: int = TREATMENTS_SHOWN
+    session: Session, clinic: Clinic, patient: Patient, now: datetime, *, shown: int = TREATMENTS_SHOWN
 ) -> Timeline:
     treatments = session.scalars(
         select(Treatment)
@@ -46,16 +50,18 @@ def of_patient(
     ).all()
     told = courses(session, clinic, treatments[:shown], [patient])
     placed = [item for course in told for item in course.placed] + _without_treatment(session, patient)
-    waits = [item for item in placed if item.message.status in (Status.SCHEDULED, Status.HELD)]
-    coming = sorted(waits, key=lambda item: (item.at, item.message.id))
-    known = {item.message.id for item in coming}
-    past = [item for item in placed if item.message.id not in known]
-    return Timeline(
-        told,
-        coming,
-        sorted(past, key=lambda item: (item.at, item.message.id), reverse=True),
-        max(len(treatments) - shown, 0),
-    )
+    by_place: dict[str, list[Placed]] = {"coming": [], "dropped": [], "past": []}
+    for item in sorted(placed, key=lambda item: (not item.has_time, item.at, item.message.id)):
+        by_place[_section(item, now)].append(item)
+    by_place["past"].reverse()
+    return Timeline(told, **by_place, older=max(len(treatments) - shown, 0))
+
+
+def _section(item: Placed, now: datetime) -> str:
+    if item.message.status in (Status.SCHEDULED, Status.HELD):
+        return "coming"
+    stopped = item.message.status in (Status.SKIPPED, Status.CANCELLED)
+    return "dropped" if stopped and (item.at > now or not item.has_time) else "past"
 
 
 def _without_treatment(session: Session, patient: Patient) -> list[Placed]:

@@ -49,7 +49,7 @@ def test_all_treatments_make_one_timeline(session: Session, clinic: Clinic) -> N
             attempted(row)
     new = log(session, clinic, ALICE_SMS)
     attempted(messages(session, new)[DAY0])
-    whole = timeline.of_patient(session, clinic, new.patient)
+    whole = timeline.of_patient(session, clinic, new.patient, NOW)
     assert [course.treatment for course in whole.courses] == [new, old]
     assert next(item.message.step for item in whole.coming) == SCORE
     times = [item.at for item in whole.past]
@@ -57,10 +57,21 @@ def test_all_treatments_make_one_timeline(session: Session, clinic: Clinic) -> N
     assert {item.message.treatment_id for item in whole.past} == {old.id, new.id}
 
 
+def test_what_was_dropped_before_its_time_is_neither_past_nor_coming(
+    session: Session, clinic: Clinic
+) -> None:
+    treatment = log(session, clinic, BOB)
+    whole = timeline.of_patient(session, clinic, treatment.patient, NOW)
+    assert [item.message.step for item in whole.past] == [DAY0]
+    assert [item.message.step for item in whole.dropped][:2] == [DAY1, SCORE]
+    assert whole.dropped[-1].message.step == "before-next-visit"
+    assert not whole.coming
+
+
 def test_old_treatments_are_counted_rather_than_shown(session: Session, clinic: Clinic) -> None:
     for week in range(4):
         treatment = log(session, clinic, ended_at=at("2026-01-06 15:30") + timedelta(weeks=week))
-    whole = timeline.of_patient(session, clinic, treatment.patient, shown=3)
+    whole = timeline.of_patient(session, clinic, treatment.patient, NOW, shown=3)
     assert (len(whole.courses), whole.older) == (3, 1)
 
 
@@ -139,6 +150,6 @@ def test_a_look_walks_through_no_whole_table(session: Session, clinic: Clinic) -
     row = messages(session, treatment)[DAY1]
     session.flush()
     with asked(session) as found:
-        timeline.of_patient(session, clinic, treatment.patient)
+        timeline.of_patient(session, clinic, treatment.patient, NOW)
         told(session, clinic, row.id)
     assert found.scans == []

@@ -16,6 +16,7 @@ from notifier.rules.zones import zone_names
 from notifier.web.auth import Desk
 from notifier.web.desk_patient_page import note_view
 from notifier.web.forms import Fields, Posted, Problems
+from notifier.web.pages import phone
 from notifier.web.visit import Undo, Visit
 
 router = APIRouter()
@@ -28,9 +29,15 @@ _FLAGS = ("name_treatment", "essentials")
 @router.get("/patients/{patient_id:int}/edit")
 def form(visit: Desk, patient_id: int) -> Response:
     with visit.reading() as session:
-        found = patients.get(session, visit.clinic(session), patient_id)
+        clinic = visit.clinic(session)
+        found = patients.get(session, clinic, patient_id)
     note_view(visit, patient_id)
-    return _page(visit, found, asdict(patient_edits.details_of(found)), found.version)
+    return _page(visit, found, _shown(patient_edits.details_of(found), clinic.country), found.version)
+
+
+def _shown(details: Details, country: str) -> dict[str, Any]:
+    """As the form shows it: the number as people at home write it."""
+    return asdict(details) | {"phone": phone(details.phone, country)}
 
 
 @router.post("/patients/{patient_id:int}/edit")
@@ -74,7 +81,8 @@ def _stale(visit: Visit, patient_id: int, wanted: Details, stale: StaleEdit) -> 
     """Both are shown; saving once more, knowing theirs, is then on purpose."""
     with visit.reading() as session:
         found = patients.get(session, visit.clinic(session), patient_id)
-    mine, theirs = asdict(wanted), asdict(stale.theirs)
+        country = visit.clinic(session).country
+    mine, theirs = asdict(wanted), _shown(stale.theirs, country)
     differ = {name: theirs[name] for name in mine if mine[name] != theirs[name]}
     problems = Problems({"": str(stale)})
     return _page(visit, found, mine, stale.version, problems=problems, theirs=differ, status=409)

@@ -65,7 +65,7 @@ class Shown:
 
 
 def look(session: Session, clinic: Clinic, patient: Patient, now: datetime) -> Shown:
-    whole = timeline.of_patient(session, clinic, patient)
+    whole = timeline.of_patient(session, clinic, patient, now)
     return Shown(
         patient,
         clinic,

@@ -84,7 +84,7 @@ def test_the_second_of_two_is_told_sees_both_and_loses_nothing(site: Installatio
     assert page.status == 409
     assert "ada@riverside.example has changed Alice's details in the meantime." in page.text
     assert page.words(".theirs") == [
-        "As it stands now: +12125550199",
+        "As it stands now: (212) 555-0199",
         "As it stands now: alice@example.com",
     ]
     assert page.one("#f-email")["value"] == "alice.new@example.com"

@@ -49,7 +49,7 @@ def test_what_needs_a_person_comes_first_with_the_call_to_make(site: Installatio
     page = browser.get("/today")
     alice, bob = page.all(".task")
     assert "Alice Moreau's number does not work for messages." in alice.get_text()
-    assert [link["href"] for link in alice.select("a")] == ["/patients/2/edit", "tel:+12125550101"]
+    assert [link["href"] for link in alice.select("a")] == ["/patients/2", "tel:+12125550101"]
     assert "No message will reach Bob Tanaka." in bob.get_text()
     assert "/treatments/1/sheet" in [link["href"] for link in bob.select("a")]
     keys = [str(field["value"]) for field in page.all(".task input[name=key]")]
