@@ -26,6 +26,7 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.import_rows
 	$(BIN)/python -m benchmarks.drain
+	$(BIN)/python -m benchmarks.pages
 
 # Pinned with hashes: Python's packages, and what the pages load, which comes from npm's packages.
 # The project itself goes in without fetching anything more.

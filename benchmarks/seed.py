@@ -191,7 +191,7 @@ class _Filling:
             for place in range(each):
                 ids += 1
                 step = steps[place] if place < len(steps) else f"again-{place}"
-                due = ended + timedelta(hours=(2, 22, 46, 72, 120)[place % 5])
+                due = ended + self._after(place)
                 row = self._message(ids, treatment, patient, plan, step, due, ended, place)
                 messages.append(row)
                 events.append((ids, _text(ended), "", "scheduled", "", DESK))
@@ -201,6 +201,14 @@ class _Filling:
             if len(messages) > 20_000:
                 self._flush(messages, attempts, events)
         self._flush(messages, attempts, events)
+
+    def _after(self, place: int) -> timedelta:
+        """The last of a treatment goes before the next visit, which may be months ahead."""
+        return (
+            timedelta(hours=(2, 22, 46)[place])
+            if place < 3
+            else timedelta(days=self.chance.randrange(3, 150))
+        )
 
     def _message(
         self,
