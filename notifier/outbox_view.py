@@ -92,7 +92,7 @@ def thread(session: Session, clinic_id: int, to: str, *, limit: int = 100) -> Th
     rows = session.execute(
         _rows(clinic_id)
         .where(Message.address_id == address.scalar_subquery(), Message.claimed_at.is_not(None))
-        .order_by(Message.claimed_at.desc(), Attempt.id.desc())
+        .order_by(Message.claimed_at.desc())
         .limit(limit)
     )
     found = [_kept(*row) for row in rows]
