@@ -103,5 +103,5 @@ def _swapped(text: str, typed: str) -> str:
         and not char.isspace()
         and sms_text.fold(char) != char
     }
-    said = [f'"{char}" goes out as "{plain}"' for char, plain in swaps.items() if plain.strip()]
-    return f"To keep it cheap {_listed(said)}." if said else ""
+    said = [f"{char} → {plain}" for char, plain in swaps.items() if plain.strip()]
+    return f"Sent plainer, to keep it cheap: {',  '.join(said)}" if said else ""

@@ -157,9 +157,8 @@ def test_what_made_it_two_parts_is_named(text: str, segments: int, why: str) -> 
 
 
 def test_what_goes_out_plainer_is_said() -> None:
-    assert sized("It's...", "It’s…").swapped == (
-        'To keep it cheap "’" goes out as "\'" and "…" goes out as "...".'
-    )
+    assert sized("It's...", "It’s…").swapped == "Sent plainer, to keep it cheap: ’ → ',  … → ..."
+    assert sized("Hi", "Hi").swapped == ""
 
 
 def test_what_a_step_cannot_use_is_no_text_for_it() -> None:
