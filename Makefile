@@ -6,7 +6,7 @@ STAMP := $(VENV)/.set-up
 BROWSER := $(VENV)/.browser
 ASSETS := package.json package-lock.json hatch_build.py
 
-.PHONY: demo test lint format bench lock clean
+.PHONY: demo test lint format bench screenshots lock clean
 
 demo: $(STAMP)
 	$(BIN)/notifier demo
@@ -27,6 +27,10 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.import_rows
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.pages
+
+# The pictures of the README, taken of the demo.
+screenshots: $(BROWSER)
+	$(BIN)/python -m tests.browser.screenshots
 
 # Pinned with hashes: Python's packages, and what the pages load, which comes from npm's packages.
 # The project itself goes in without fetching anything more.

@@ -71,7 +71,7 @@ class Demo:
 
 def play(folder: Path | None, *, say: Say, table: ShowTable) -> None:
     """The whole week at once, then a look at its pages; ends by itself. `say` and `table` show it."""
-    demo = _set_up(folder, Screen(say, table))
+    demo = set_up(folder, Screen(say, table))
     clock = JumpingClock(START)
     Week(demo.engine, demo.settings, demo.screen, clock, until=START + LENGTH).play()
     demo.screen.sum_up(demo.engine, demo.home)
@@ -85,14 +85,15 @@ def play(folder: Path | None, *, say: Say, table: ShowTable) -> None:
 
 def stay(folder: Path | None, *, say: Say, table: ShowTable) -> None:
     """The pages stay open while the week passes, until Ctrl-C."""
-    demo = _set_up(folder, Screen(say, table))
+    demo = set_up(folder, Screen(say, table))
     with listen_near(HOST, PORT) as listening:
         keep_open(demo.settings, demo.engine, demo.screen, listening, demo.links, START)
     demo.screen.sum_up(demo.engine, demo.home)
     demo.engine.dispose()
 
 
-def _set_up(folder: Path | None, screen: Screen) -> Demo:
+def set_up(folder: Path | None, screen: Screen) -> Demo:
+    """A clinic of its own in this folder, else in a temporary one, with the day's treatments imported."""
     home = folder or Path(tempfile.mkdtemp(prefix="notifier-demo-"))
     settings = _settings(home)
     engine = db.open_engine(settings.database.url)
