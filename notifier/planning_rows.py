@@ -1,12 +1,14 @@
-"""Message rows as a replan wants them, and the one writer that makes them so, with their events."""
+"""Message rows as planning wants them, and the one writer that makes them so, with their events."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import exists, insert, literal, select
+from sqlalchemy import exists, func, insert, literal, select
 from sqlalchemy.orm import Session
 
 from notifier import reach
@@ -28,7 +30,7 @@ WORTH_A_CALL = timedelta(seconds=15)
 REPLANNED = "replanned"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Desired:
     """How one row ought to be."""
 
@@ -40,6 +42,8 @@ class Desired:
     useful_until: datetime | None
     code: str = ""
     reason: str = ""
+    # When its step would be due if nothing were in the way.
+    nominal: datetime | None = None
     # The row that is meant, where a step has several on one channel: one sent again by a person.
     row: Message | None = None
 
@@ -57,74 +61,93 @@ class Changes:
             self.next_due = at if self.next_due is None else min(self.next_due, at)
 
 
-def write(
-    session: Session, world: World, desired: list[tuple[Patient, Desired]], *, now: datetime, actor: str
-) -> Changes:
-    return _Writer(session, world, now, actor).write(desired)
+Wanted = Sequence[tuple[Patient, Desired]]
+Key = tuple[int | None, str | None, str]  # treatment, step, channel
 
 
-class _Writer:
-    """Turns what ought to be into rows and their events."""
+def by_key(world: World) -> dict[Key, Message]:
+    """The rows there are; where a step has several on one channel, the last."""
+    return {(m.treatment_id, m.step, m.channel): m for rows in world.messages.values() for m in rows}
 
-    def __init__(self, session: Session, world: World, now: datetime, actor: str) -> None:
+
+def write(session: Session, world: World, desired: Wanted, *, now: datetime, actor: str) -> Changes:
+    return Writer(session, world, now, actor).write(desired)
+
+
+_CHANGEABLE = (
+    *("status", "due_at", "useful_until", "reason", "reason_code", "plan_version_id"),
+    *("safety", "to", "sender_id", "address_id"),
+)
+_current = attrgetter(*_CHANGEABLE)
+_WORTH_AN_EVENT = frozenset({"status", "due_at", "to", "reason"})
+
+
+class Writer:
+    """Turns what ought to be into rows and their events. `because` goes before the reason of each event."""
+
+    def __init__(self, session: Session, world: World, now: datetime, actor: str, because: str = "") -> None:
         self.session, self.world, self.now, self.actor = session, world, now, actor
+        self.because = because
         self.changes = Changes()
         self.events: list[dict[str, Any]] = []
-        self.existing = {
-            (m.treatment_id, m.step, m.channel): m for rows in world.messages.values() for m in rows
-        }
+        self.existing = by_key(world)
+        self.addresses: dict[tuple[int, str, str], int] = {}
+        self.senders: dict[tuple[int, str], int] = {}
 
-    def write(self, desired: list[tuple[Patient, Desired]]) -> Changes:
-        addresses = self._addresses(desired)
+    def write(self, desired: Wanted) -> Changes:
+        self.addresses = self._addresses(desired)
         new: list[dict[str, Any]] = []
-        wanted: set[tuple[int | None, str | None, str]] = set()
         for patient, row in desired:
-            key = (row.treatment.id, row.step.key, row.channel)
-            wanted.add(key)
-            values = self._values(patient, row, addresses)
-            message = row.row or self.existing.get(key)
+            values = self._values(patient, row)
+            message = row.row or self.existing.get((row.treatment.id, row.step.key, row.channel))
             if message is None:
-                new.append(values | self._birth(patient, row))
+                new.append(dict(zip(_CHANGEABLE, values, strict=True)) | self._birth(patient, row))
             else:
                 self._change(message, values)
-        self._drop_the_rest(desired, wanted)
+        for message, reason in dropped(self.world, self.existing, desired):
+            self._drop(message, reason)
+        self._insert_events()
         self._insert(new)
         if self.changes.next_due is not None and self.changes.next_due <= self.now + WORTH_A_CALL:
             wake_workers(self.session)
         return self.changes
 
-    def _addresses(self, desired: list[tuple[Patient, Desired]]) -> dict[tuple[int, str, str], Any]:
+    def _addresses(self, desired: Wanted) -> dict[tuple[int, str, str], int]:
         wanted = {
             (patient.clinic_id, row.channel, address)
             for patient, row in desired
             if row.status is Status.SCHEDULED and (address := reach.address_of(patient, row.channel))
         }
-        return reach.addresses_of(self.session, wanted)
+        return reach.address_ids(self.session, wanted)
 
-    def _values(self, patient: Patient, row: Desired, addresses: dict[Any, Any]) -> dict[str, Any]:
-        """The columns that a replan may change."""
+    def _values(self, patient: Patient, row: Desired) -> tuple[Any, ...]:
+        """The columns that a replan may change, as `_CHANGEABLE` names them."""
         to = reach.address_of(patient, row.channel) or ""
-        address = addresses.get((patient.clinic_id, row.channel, to))
-        return {
-            "sender_id": self._sender_id(patient, row.channel),
-            "status": str(row.status),
-            "reason": row.reason,
-            "reason_code": str(row.code),
-            "due_at": row.due_at,
-            "useful_until": row.useful_until,
-            "to": to,
-            "address_id": address.id if address is not None else None,
-            "plan_version_id": row.treatment.plan_version_id,
-            "safety": row.step.safety,
-        }
+        return (
+            str(row.status),
+            row.due_at,
+            row.useful_until,
+            row.reason,
+            str(row.code),
+            row.treatment.plan_version_id,
+            row.step.safety,
+            to,
+            self._sender_id(patient, row.channel),
+            self.addresses.get((patient.clinic_id, row.channel, to)),
+        )
 
     def _sender_id(self, patient: Patient, channel: str) -> int:
         """The channel's sender. A row that cannot be sent for want of one names another of the clinic's."""
-        senders = self.world.reach.senders
-        of_clinic = [sender for (clinic, _), sender in senders.items() if clinic == patient.clinic_id]
-        if not of_clinic:
-            raise ConflictError("The clinic has no sender in use, so nothing can be planned. Add one first.")
-        return senders.get((patient.clinic_id, channel), of_clinic[0]).id
+        key = patient.clinic_id, channel
+        if key not in self.senders:
+            senders = self.world.reach.senders
+            of_clinic = [sender for (clinic, _), sender in senders.items() if clinic == patient.clinic_id]
+            if not of_clinic:
+                raise ConflictError(
+                    "The clinic has no sender in use, so nothing can be planned. Add one first."
+                )
+            self.senders[key] = senders.get(key, of_clinic[0]).id
+        return self.senders[key]
 
     def _birth(self, patient: Patient, row: Desired) -> dict[str, Any]:
         return {
@@ -140,58 +163,59 @@ class _Writer:
             "created_at": self.now,
         }
 
-    def _change(self, message: Message, values: dict[str, Any]) -> None:
-        before = message.status
-        moved = {key: value for key, value in values.items() if getattr(message, key) != value}
+    def _change(self, message: Message, values: tuple[Any, ...]) -> None:
+        current = _current(message)
         # The address row is only made for what will be sent; its absence alone is no change.
-        if not moved.keys() - {"address_id"}:
+        if current[:-1] == values[:-1]:
             return
-        for key, value in moved.items():
-            setattr(message, key, value)
+        moved = {
+            name: value
+            for name, value, before in zip(_CHANGEABLE, values, current, strict=True)
+            if value != before
+        }
+        if not moved.keys().isdisjoint(_WORTH_AN_EVENT):
+            self.event(message, moved)
+        self.apply(message, moved)
         self.changes.changed += 1
-        self.changes.due(message.due_at)
-        if moved.keys() & {"status", "due_at", "to", "reason"}:
-            self._event(message, before, values["reason"])
+        self.changes.due(values[1])
 
-    def _drop_the_rest(
-        self, desired: list[tuple[Patient, Desired]], wanted: set[tuple[int | None, str | None, str]]
-    ) -> None:
-        """A step that now goes by another channel, or is no longer in the plan."""
-        steps = {(row.treatment.id, row.step.key): row for _, row in desired}
-        for (treatment_id, step, channel), message in self.existing.items():
-            waits = message.status in (Status.SCHEDULED, Status.HELD) and not message.attempts
-            settled = message.id in self.world.standing
-            if (treatment_id, step, channel) in wanted or settled or not waits:
-                continue
-            instead = steps.get((treatment_id or 0, step or ""))
-            plan = self.world.plan(self.world.treatment_of[treatment_id or 0])
-            if instead is not None:
-                reason = f"It goes by {'SMS' if instead.channel == 'sms' else 'e-mail'} instead."
-            elif plan.step(step or "") is None:
-                reason = plan.why_not(step or "")
-            else:
-                continue
-            before = message.status
-            message.status, message.reason, message.reason_code = Status.CANCELLED, reason, REPLANNED
-            message.due_at = None
-            self.changes.changed += 1
-            self._event(message, before, reason)
+    def _drop(self, message: Message, reason: str) -> None:
+        moved = {
+            "status": str(Status.CANCELLED),
+            "reason": reason,
+            "reason_code": REPLANNED,
+            "due_at": None,
+        }
+        self.event(message, moved)
+        self.apply(message, moved)
+        self.changes.changed += 1
 
-    def _event(self, message: Message, before: str, reason: str) -> None:
+    def apply(self, message: Message, moved: dict[str, Any]) -> None:
+        for name, value in moved.items():
+            setattr(message, name, value)
+
+    def event(self, message: Message, moved: dict[str, Any]) -> None:
+        """Before the message is changed."""
         self.events.append(
             {
                 "message_id": message.id,
                 "at": self.now,
-                "from_status": before,
-                "to_status": message.status,
-                "reason": reason,
+                "from_status": message.status,
+                "to_status": moved.get("status", message.status),
+                "reason": self.told(message, moved),
                 "actor": self.actor,
             }
         )
 
-    def _insert(self, new: list[dict[str, Any]]) -> None:
+    def told(self, message: Message, moved: dict[str, Any]) -> str:
+        """The event's words."""
+        return f"{self.because} {moved.get('reason', message.reason)}".strip()
+
+    def _insert_events(self) -> None:
         if self.events:
             self.session.execute(insert(MessageEvent), self.events)
+
+    def _insert(self, new: list[dict[str, Any]]) -> None:
         if not new:
             return
         # With its nulls written out every row has the same columns, and all of them are one statement.
@@ -205,7 +229,7 @@ class _Writer:
             literal(self.now, MessageEvent.at.type),
             literal(""),
             Message.status,
-            Message.reason,
+            func.trim(literal(self.because) + " " + Message.reason),
             literal(self.actor),
         ).where(
             Message.treatment_id.in_(treatments),
@@ -217,3 +241,23 @@ class _Writer:
                 ["message_id", "at", "from_status", "to_status", "reason", "actor"], born
             )
         )
+
+
+_WAITING = (Status.SCHEDULED, Status.HELD)
+
+
+def dropped(world: World, existing: dict[Key, Message], desired: Wanted) -> Iterator[tuple[Message, str]]:
+    """Rows whose step now goes by another channel, or is no longer in the plan; and why they do not go."""
+    wanted = {(row.treatment.id, row.step.key, row.channel) for _, row in desired}
+    steps = {(row.treatment.id, row.step.key): row for _, row in desired}
+    for key, message in existing.items():
+        waits = message.status in _WAITING and not message.attempts
+        if key in wanted or not waits or message.id in world.standing:
+            continue
+        treatment_id, step, _ = key
+        instead = steps.get((treatment_id or 0, step or ""))
+        plan = world.plan(world.treatment_of[treatment_id or 0])
+        if instead is not None:
+            yield message, f"It goes by {'SMS' if instead.channel == 'sms' else 'e-mail'} instead."
+        elif plan.step(step or "") is None:
+            yield message, plan.why_not(step or "")

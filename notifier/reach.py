@@ -94,23 +94,35 @@ def load(session: Session, patients: Collection[Patient]) -> Reach:
     )
 
 
-def addresses_of(
-    session: Session, wanted: Collection[tuple[int, str, str]]
-) -> dict[tuple[int, str, str], Address]:
-    """The address rows for (clinic, channel, address), made where they do not exist yet."""
-    found: dict[tuple[int, str, str], Address] = {}
+Place = tuple[int, str, str]  # clinic, channel, address
+
+
+def addresses_of(session: Session, wanted: Collection[Place]) -> dict[Place, Address]:
+    """The address rows for these places, made where they do not exist yet."""
+    ids = address_ids(session, wanted)
+    if not ids:
+        return {}
+    rows = session.scalars(select(Address).where(Address.id.in_(ids.values())))
+    return {(row.clinic_id, row.channel, row.address): row for row in rows}
+
+
+def address_ids(session: Session, wanted: Collection[Place]) -> dict[Place, int]:
+    """The numbers of their rows."""
+    found: dict[Place, int] = {}
     if wanted:
-        rows = session.scalars(
-            select(Address).where(
-                Address.clinic_id.in_({clinic for clinic, _, _ in wanted}),
-                Address.address.in_({address for _, _, address in wanted}),
+        row = Address
+        rows = session.execute(
+            select(row.clinic_id, row.channel, row.address, row.id).where(
+                row.clinic_id.in_({clinic for clinic, _, _ in wanted}),
+                row.channel.in_(CHANNELS),  # so that an index finds them among a clinic's many
+                row.address.in_({address for _, _, address in wanted}),
             )
         )
-        found = {(row.clinic_id, row.channel, row.address): row for row in rows}
+        found = {(clinic_id, channel, address): known for clinic_id, channel, address, known in rows}
     missing = [key for key in wanted if key not in found]
     if not missing:
         return found
     # Somebody else may be adding the same one at this moment; then theirs is as good.
     values = [dict(zip(("clinic_id", "channel", "address"), key, strict=True)) for key in missing]
     session.execute(insert_missing(session, Address), values)
-    return addresses_of(session, wanted)
+    return address_ids(session, wanted)

@@ -14,6 +14,8 @@ from notifier.rules.zones import to_local
 
 WEEK = timedelta(days=7)
 ONE_VISIT = timedelta(hours=4)
+# However the clocks change.
+_LONGEST_DAY = timedelta(hours=49)
 # Beyond this nobody connects the message with the treatment any more; it also bounds the search for a place.
 LONGEST_WAIT = timedelta(days=60)
 
@@ -31,7 +33,7 @@ class Neighbour:
     treatment: Hashable = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """A step that is due by itself and looks for its place among the others."""
 
@@ -46,14 +48,14 @@ class Candidate:
     place: Place = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "place", (self.treatment, self.key))
+        self.place = (self.treatment, self.key)
 
 
 def schedule(
     candidates: Sequence[Candidate], neighbours: Iterable[Neighbour], tz: ZoneInfo
 ) -> dict[Place, Due | Skip]:
     """A place for each candidate, oldest first. Safety steps keep theirs, and the others give way."""
-    queue = sorted(candidates, key=lambda c: (c.due.at, c.due.nominal or c.due.at, c.order))
+    queue = in_order(candidates)
     others = list(neighbours)
     unfit: set[Place] = set()
     while True:
@@ -63,6 +65,11 @@ def schedule(
         if dropped <= unfit:
             return result
         unfit |= dropped
+
+
+def in_order(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Oldest first; of two at the same time, the one that was meant to be first."""
+    return sorted(candidates, key=lambda c: (c.due.at, c.due.nominal or c.due.at, c.order))
 
 
 def _one_pass(
@@ -95,6 +102,8 @@ def _place(
     """Where it may go, or why nowhere; and the step that overtook it, if one did."""
     # By the patient's answer, some steps exclude each other; those never meet.
     met = [n for n in placed if _can_meet(candidate, n)]
+    if _is_surely_free(candidate.due.at, candidate.pace, met, tz):
+        return candidate.due, None
     at = next_free(
         candidate.due.at,
         pace=candidate.pace,
@@ -121,6 +130,29 @@ def _place(
         return Skip(SkipCode.PACE, reason, due.useful_until), None
     moved = f"Moved from {say(due.at, tz)} to keep messages apart."
     return replace(due, at=at, note=f"{due.note} {moved}".strip()), None
+
+
+def _is_surely_free(at: datetime, pace: Pace, neighbours: Sequence[Neighbour], tz: ZoneInfo) -> bool:
+    """Whether gap and caps would be kept even if all of these went out: true of most, and quick to see."""
+    gap, per_day, per_week = pace.min_gap, pace.max_per_day, pace.max_per_week
+    near = []
+    for neighbour in neighbours:
+        apart = abs(neighbour.at - at)
+        if neighbour.pace is not pace:
+            gap = max(gap, neighbour.pace.min_gap)
+            per_day = _stricter((per_day, neighbour.pace.max_per_day))
+            per_week = _stricter((per_week, neighbour.pace.max_per_week))
+        if apart < gap:
+            return False
+        if apart < WEEK:
+            near.append((apart, neighbour.at))
+    if per_week and len(near) >= per_week:
+        return False
+    if not per_day or not near or min(near)[0] > _LONGEST_DAY:
+        return True
+    day = to_local(at, tz).date()
+    same_day = sum(apart < _LONGEST_DAY and to_local(other, tz).date() == day for apart, other in near)
+    return same_day < per_day
 
 
 def _can_meet(candidate: Candidate, neighbour: Neighbour) -> bool:
@@ -195,8 +227,8 @@ def _after_day_cap(
     at: datetime, pace: Pace, window: Window, neighbours: Sequence[Neighbour], tz: ZoneInfo
 ) -> datetime:
     day = to_local(at, tz).date()
-    # Cheap before exact: no day is longer than 49 hours, however the clocks change.
-    near = [n for n in neighbours if abs(n.at - at) < timedelta(hours=49)]
+    # Cheap before exact.
+    near = [n for n in neighbours if abs(n.at - at) < _LONGEST_DAY]
     same_day = [n for n in near if to_local(n.at, tz).date() == day]
     cap = _stricter([pace.max_per_day, *(n.pace.max_per_day for n in same_day)])
     if cap and len(same_day) >= cap:

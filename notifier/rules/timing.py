@@ -15,6 +15,10 @@ from notifier.rules.durations import Duration
 from notifier.rules.plan import Step, Window
 from notifier.rules.zones import to_instant, to_local
 
+# Said for every message that moves, and strftime would take four times as long.
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 # A message due inside the window may still leave this long after it closed.
 GRACE = timedelta(minutes=15)
 
@@ -67,7 +71,7 @@ def shift(anchor: datetime, duration: Duration, tz: ZoneInfo, at: time | None = 
 
 
 def is_open(instant: datetime, window: Window, tz: ZoneInfo) -> bool:
-    return window.opens <= to_local(instant, tz).time() <= window.closes
+    return window.opens <= instant.astimezone(tz).time() <= window.closes
 
 
 def may_still_leave(instant: datetime, window: Window, tz: ZoneInfo) -> bool:
@@ -137,23 +141,31 @@ def due(
 
     `not_before` is a later earliest moment than the step's own: now, for a row that an undo brings back.
     """
-    anchor = occasion.next_visit if step.anchor == "next_visit" else occasion.ended_at
+    anchor = _anchor(step, occasion)
     if anchor is None:
         return Skip(SkipCode.NO_VISIT, "No next visit is booked.")
-    useful_until = _useful_until(step, anchor, tz)
+    until = useful_until(step, occasion, tz)
     first = earliest(step, occasion)
     if not_before is not None:
         first = max(first, not_before)
     nominal = shift(anchor, step.after, tz, step.at)
     wanted = max(nominal, first)
     at = into_window(wanted, step, window, tz, earliest=first)
-    if useful_until is not None and at > useful_until:
-        return Skip(SkipCode.TOO_LATE, _too_late(at, useful_until, tz), useful_until)
+    if until is not None and at > until:
+        return Skip(SkipCode.TOO_LATE, _too_late(at, until, tz), until)
     late = occasion.logged_at > nominal
-    return Due(at, useful_until, _note(nominal, wanted, at, window, tz, late=late), nominal)
+    return Due(at, until, _note(nominal, wanted, at, window, tz, late=late), nominal)
 
 
-def _useful_until(step: Step, anchor: datetime, tz: ZoneInfo) -> datetime | None:
+def _anchor(step: Step, occasion: Occasion) -> datetime | None:
+    return occasion.next_visit if step.anchor == "next_visit" else occasion.ended_at
+
+
+def useful_until(step: Step, occasion: Occasion, tz: ZoneInfo) -> datetime | None:
+    """Until when this step is worth sending; None: without end, or for want of a visit."""
+    anchor = _anchor(step, occasion)
+    if anchor is None:
+        return None
     if step.useful_for is not None:
         return shift(anchor, step.useful_for, tz)
     return anchor if step.anchor == "next_visit" else None
@@ -162,7 +174,8 @@ def _useful_until(step: Step, anchor: datetime, tz: ZoneInfo) -> datetime | None
 def say(instant: datetime, tz: ZoneInfo) -> str:
     """A moment on the patient's wall clock, as staff read it: Tue 3 Mar 09:00."""
     local = to_local(instant, tz)
-    return f"{local:%a} {local.day} {local:%b} {local:%H:%M}"
+    day = f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month - 1]}"
+    return f"{day} {local.hour:02}:{local.minute:02}"
 
 
 def _too_late(at: datetime, useful_until: datetime, tz: ZoneInfo) -> str:

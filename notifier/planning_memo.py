@@ -1,0 +1,131 @@
+"""What need not be asked twice of one plan: answers of the rules, remembered by everything they hang on.
+
+A plan version never changes, so nothing here goes out of date; it only makes thousands of treatments quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+from notifier.planfiles import Definition
+from notifier.rules import pacing
+from notifier.rules.audience import Facts, Score
+from notifier.rules.plan import Step
+from notifier.rules.timing import Due, Skip
+from notifier.step_fit import words_missing
+
+_AT_MOST = 20_000
+
+Said = tuple[bool, bool, tuple[str, ...]]  # what an audience is asked about: see `Facts`
+
+
+class Wishes(NamedTuple):
+    """What a patient wants the words to be like."""
+
+    language: str
+    name_treatment: bool
+
+
+_Answer = TypeVar("_Answer")
+
+
+class Fit(NamedTuple):
+    """Whether a step is for a patient, by the plan alone."""
+
+    ways: tuple[str, ...]  # the channels that it takes; none: no words can go there
+    scores: frozenset[Score]  # with which scores it goes out
+
+
+class PlanMemo:
+    def __init__(self, definition: Definition) -> None:
+        self._definition = definition
+        self._fits: dict[object, dict[str, Fit]] = {}
+        # How steps lie that keep out of each other's way.
+        self._apart: dict[object, bool] = {}
+
+    def fits(
+        self, facts: Said, order: tuple[str, ...], free: tuple[str, ...], wishes: Wishes
+    ) -> Mapping[str, Fit]:
+        """For each step, how it fits patients of whom all this is true.
+
+        `order`: the channels as the patient prefers them; `free`: those of them on which nothing of the
+        patient's own stands in the way.
+        """
+        key = facts, order, free, wishes
+        known = self._fits.get(key)
+        if known is None:
+            said = Facts(facts[0], facts[1], frozenset(facts[2]))
+            known = {
+                step.key: self._fit(step, said, order, free, wishes) for step in self._definition.plan.steps
+            }
+            _keep(self._fits, key, known)
+        return known
+
+    def _fit(
+        self, step: Step, said: Facts, order: tuple[str, ...], free: tuple[str, ...], wishes: Wishes
+    ) -> Fit:
+        ways = tuple(
+            channel
+            for channel in step.channels or order
+            if channel in free and self.words_missing(step, channel, wishes) is None
+        )
+        return Fit(ways if step.deliver == "each" else ways[:1], step.audience.scores(said))
+
+    def words_missing(self, step: Step, channel: str, wishes: Wishes) -> str | None:
+        return words_missing(
+            self._definition, step, channel, language=wishes.language, name_treatment=wishes.name_treatment
+        )
+
+    def schedule(
+        self, candidates: Sequence[pacing.Candidate], tz: ZoneInfo
+    ) -> dict[pacing.Place, Due | Skip]:
+        """As `pacing.schedule`, for the steps of one treatment that has nothing else beside it."""
+        pattern = _pattern(candidates, tz)
+        if pattern in self._apart:
+            return {candidate.place: candidate.due for candidate in candidates}
+        placed = pacing.schedule(candidates, (), tz)
+        if all(placed[candidate.place] is candidate.due for candidate in candidates):
+            _keep(self._apart, pattern, True)
+        return placed
+
+
+def _pattern(candidates: Sequence[pacing.Candidate], tz: ZoneInfo) -> object:
+    """All that gaps and caps depend on, as long as nothing has to move.
+
+    The order of the steps, the times between them, and on which days they fall: no matter on which day the
+    first one does.
+    """
+    queue = pacing.in_order(candidates)
+    if not queue:
+        return ()
+    start = queue[0].due.at
+    today = start.astimezone(tz).toordinal()
+    return tuple(
+        (each.key, each.scores, each.due.at - start, each.due.at.astimezone(tz).toordinal() - today)
+        for each in queue
+    )
+
+
+_Key = TypeVar("_Key")
+
+
+def _keep(memo: dict[_Key, _Answer], key: _Key, answer: _Answer) -> None:
+    if len(memo) >= _AT_MOST:
+        memo.clear()
+    memo[key] = answer
+
+
+_MEMOS: dict[str, PlanMemo] = {}
+
+
+def memo_of(definition: Definition) -> PlanMemo:
+    """The memo of all plan versions that say the same."""
+    known = _MEMOS.get(definition.digest)
+    if known is None:
+        known = PlanMemo(definition)
+        if len(_MEMOS) >= 256:
+            _MEMOS.clear()
+        _MEMOS[definition.digest] = known
+    return known
