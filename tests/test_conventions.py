@@ -24,6 +24,8 @@ ENTRY_POINTS = (
     *("__main__", "cli", "worker", "dispatcher", "pulse", "importing", "demo", "backup", "web"),
     # What `notifier init` and `notifier send-test` do, apart from talking to a person.
     *("initialising", "sending_test"),
+    # Carries retimings out in the background, whoever saved the plan.
+    "retiming_run",
 )
 # Layer → what it may import, besides itself and the leaves.
 MAY_IMPORT: dict[str, set[str]] = {
