@@ -144,8 +144,10 @@ def _told(session: Session, clinic: Clinic, rows: Sequence[AuditEntry]) -> list[
 
 
 def _names(session: Session, actors: Collection[str]) -> dict[str, str]:
+    """People by their names, programs by what their token is called; others are called as they are noted."""
     rows = session.execute(select(Staff.email, Staff.name).where(Staff.email.in_(actors)))
-    return {email: name for email, name in rows if name}
+    programs = {actor: f'The program "{actor[4:]}"' for actor in actors if actor.startswith("api:")}
+    return programs | {email: name for email, name in rows if name}
 
 
 def csv_of(session: Session, clinic: Clinic, filters: Filters) -> Iterator[bytes]:

@@ -67,6 +67,17 @@ def _approved_plan(detail: Detail, subject: str) -> str:
     return f"noted that {by} approved version {number} of {subject}"
 
 
+def _retiming(detail: Detail, subject: str) -> str:
+    return f"began to bring version {detail.get('number', '?')} of {subject} to what is pending"
+
+
+def _retimed(detail: Detail, subject: str) -> str:
+    count = detail.get("messages", 0)
+    return (
+        f"brought {subject} to what was pending: {count:,} {'message' if count == 1 else 'messages'} changed"
+    )
+
+
 def _role(verb: str) -> Say:
     def say(detail: Detail, subject: str) -> str:
         role = {"admin": " as an admin", "front_desk": " for the front desk"}.get(detail.get("role", ""), "")
@@ -162,6 +173,8 @@ KINDS: Mapping[str, Kind] = {
         {
             "plan.saved": _saved_plan,
             "plan.approved": _approved_plan,
+            "plan.retiming": _retiming,
+            "plan.retimed": _retimed,
             "text.tested": _of("sent themselves a test of"),
             "plan.archived": _of("put away"),
             "plan.restored": _of("brought back"),

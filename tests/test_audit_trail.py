@@ -98,6 +98,11 @@ def test_an_erased_patient_has_no_number_any_more(session: Session, clinic: Clin
     assert "Ana Ruiz looked at an erased patient" in told(session, clinic)
 
 
+def test_a_program_is_called_by_its_token(session: Session, clinic: Clinic) -> None:
+    note(session, clinic, "patients.listed", actor="api:Booking", patients=[1])
+    assert told(session, clinic) == ['The program "Booking" saw a list of 1 patient']
+
+
 @pytest.mark.usefixtures("alice")
 @pytest.mark.parametrize("person", ["ana r", "Ruiz", "ana@", ANA])
 def test_a_person_is_found_by_name_or_address(session: Session, clinic: Clinic, person: str) -> None:
