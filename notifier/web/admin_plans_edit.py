@@ -8,6 +8,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, Response
 
 from notifier import plan_editing_steps as steps
+from notifier import retiming
 from notifier.errors import InputError
 from notifier.plan_editing import Draft, StepDraft
 from notifier.rules.zones import to_local
@@ -27,7 +28,8 @@ _ORDER = re.compile(r"(copy|earlier|later|remove|keep)-(s[0-9]{1,6})")
 def plan(visit: Admin, key: str) -> Response:
     with visit.reading() as session:
         base = saved(session, visit, key)
-    return show(visit, fresh(visit, base))
+        running = retiming.latest(session, base.row)
+    return show(visit, fresh(visit, base), retiming=running)
 
 
 @router.post("/plans/{key}/check")
