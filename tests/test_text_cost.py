@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from notifier import audit, plans, text_cost, text_samples, text_trials
 from notifier.errors import InputError
-from notifier.models import Clinic, Message
+from notifier.messages import Listed
+from notifier.models import Attempt, Clinic, Message
 from notifier.rules.templating import TextTemplate
 from notifier.text_cost import Cost, Volume, money, volumes
 from tests import cast
@@ -132,3 +133,38 @@ def test_what_cannot_be_sent_is_said(
 def test_volumes_of_an_unknown_step_are_none(session: Session, clinic: Clinic) -> None:
     row = plans.find(session, clinic, "dry-needling")
     assert text_cost.volumes(session, clinic, row, now=LOGGED, step="no-such-step") == {}
+
+
+def test_a_test_that_stays_in_the_outbox_says_so_and_is_done(session: Session, clinic: Clinic) -> None:
+    message = send(session, clinic, TextTemplate(sms="Hi"), "212 555 0155")
+
+    def listed() -> Listed:
+        found = text_trials.find(session, clinic, message.id)
+        assert found is not None
+        return found
+
+    assert not text_trials.is_settled(listed(), LOGGED)
+    late = LOGGED + timedelta(minutes=11)
+    assert text_trials.is_settled(listed(), late)
+    assert "Is the program that sends running?" in text_trials.became(listed(), late)
+    message.status, message.attempts = "accepted", 1
+    session.add(
+        Attempt(
+            message_id=message.id,
+            number=1,
+            channel="sms",
+            address=message.to,
+            words="Hi",
+            claimed_at=LOGGED,
+            provider="outbox",
+        )
+    )
+    session.flush()
+    assert text_trials.was_kept(listed())
+    assert text_trials.is_settled(listed(), LOGGED)
+    assert text_trials.became(listed(), LOGGED).startswith("It was kept in the outbox")
+
+
+def test_other_messages_are_no_tests(session: Session, clinic: Clinic) -> None:
+    row = messages(session, cast.log(session, clinic))[DAY0]
+    assert text_trials.find(session, clinic, row.id) is None
