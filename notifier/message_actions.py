@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import audit
 from notifier.cases import gather
 from notifier.db import wake_workers
 from notifier.dispatch import Hold, Move, Stop, judge
 from notifier.errors import ConflictError, NeedsConfirmation, NotFoundError
-from notifier.models import Clinic, Message, MessageEvent, Patient
+from notifier.message_moves import OF_THE_DESK, move, note, require, state, useful_until_in_words
+from notifier.models import Clinic, Message, Patient
 from notifier.planning import replan
+from notifier.planning_rows import REPLANNED
 from notifier.rules import timing
-from notifier.rules.delivery import Kind, Status, may_move, may_revive
-from notifier.rules.zones import zone
+from notifier.rules.delivery import Kind, Status, may_revive
 
 BY_A_PERSON = "person"
 _WAITING = (Status.SCHEDULED, Status.HELD)
-# An answer goes out within moments, and an alert is not the patient's: neither is the desk's to stop.
-_OF_THE_DESK = frozenset({Kind.PLANNED, Kind.STAFF})
 
 
 def get(session: Session, clinic: Clinic, message_id: int) -> Message:
@@ -53,7 +51,7 @@ def _lock_patient(session: Session, patient_id: int | None) -> None:
 
 def possible(message: Message, now: datetime) -> frozenset[str]:
     """The names of what a person may do to this message now. Each may still be refused, in words."""
-    if message.kind not in _OF_THE_DESK:
+    if message.kind not in OF_THE_DESK:
         return frozenset()
     status, actions = Status(message.status), set()
     if status in _WAITING:
@@ -84,7 +82,7 @@ def is_useful(message: Message, now: datetime) -> bool:
 
 def cancel(session: Session, message: Message, *, now: datetime, actor: str, why: str = "") -> None:
     """`message` comes from `get`. It stays cancelled whatever else changes, until `restore`."""
-    _require(message, _WAITING, "cancelled")
+    require(message, _WAITING, "cancelled")
     reason = f"Cancelled at the desk: {why}" if why else "Cancelled at the desk."
     move(session, message, Status.CANCELLED, reason, BY_A_PERSON, now=now, actor=actor)
     note(session, message, "message.cancelled", now, actor)
@@ -100,7 +98,7 @@ def cancel_all(
         .where(
             Message.patient_id == patient.id,
             Message.status.in_([str(status) for status in _WAITING]),
-            Message.kind.in_([str(kind) for kind in _OF_THE_DESK]),
+            Message.kind.in_([str(kind) for kind in OF_THE_DESK]),
         )
         .order_by(Message.id)
         .with_for_update(key_share=True)
@@ -114,7 +112,7 @@ def cancel_all(
 def restore(session: Session, messages: Sequence[Message], *, now: datetime, actor: str) -> list[Message]:
     """Undo of a cancel: what was never attempted and is still useful comes back, as the rules have it today.
 
-    Returns what waits again; the others say why they do not.
+    Returns what waits again, on another channel where the rules have it so; the others say why they do not.
     """
     back = [
         message
@@ -131,7 +129,28 @@ def restore(session: Session, messages: Sequence[Message], *, now: datetime, act
             message.due_at = max(message.due_at or now, now)
             move(session, message, Status.SCHEDULED, "Restored at the desk.", now=now, actor=actor)
     _replan(session, back, now, actor)
-    return [message for message in back if message.status == Status.SCHEDULED]
+    stands = [_stands_for(session, message, now, actor) for message in back]
+    return [message for message in stands if message is not None]
+
+
+def _stands_for(session: Session, message: Message, now: datetime, actor: str) -> Message | None:
+    """The row that waits for a restored one: itself, or another of its step."""
+    if message.status == Status.SCHEDULED:
+        return message
+    if message.status != Status.CANCELLED or message.reason_code:
+        return None  # the replan had its say
+    instead = session.scalars(
+        select(Message).where(
+            Message.treatment_id == message.treatment_id,
+            Message.step == message.step,
+            Message.status == str(Status.SCHEDULED),
+        )
+    ).first()
+    reason = "The plan has no place for it any more."
+    if instead is not None:
+        reason = f"It goes by {'SMS' if instead.channel == 'sms' else 'e-mail'} instead."
+    move(session, message, Status.CANCELLED, reason, REPLANNED, now=now, actor=actor)
+    return instead
 
 
 def _replan(session: Session, messages: Iterable[Message], now: datetime, actor: str) -> None:
@@ -152,7 +171,7 @@ class Now:
 def foresee(session: Session, message: Message, now: datetime) -> Now:
     """What dispatch would do with this message if it were due now. Raises ConflictError: not send it."""
     if message.status != Status.SCHEDULED:
-        raise ConflictError(f"It cannot be sent now: {_state(message)}.")
+        raise ConflictError(f"It cannot be sent now: {state(message)}.")
     (case,) = gather(session, [message], now)
     verdict = judge(case, now)
     if isinstance(verdict, Stop | Hold):
@@ -184,7 +203,7 @@ def send_now(
 
 def put_back(session: Session, message: Message, *, now: datetime, actor: str) -> None:
     """Undo of `send_now`, while it has not left: it is due again when its plan says."""
-    _require(message, (Status.SCHEDULED,), "put back")
+    require(message, (Status.SCHEDULED,), "put back")
     if message.kind != Kind.PLANNED or message.attempts:
         raise ConflictError("Its plan does not say when it was due.")
     message.due_at = None
@@ -194,7 +213,7 @@ def put_back(session: Session, message: Message, *, now: datetime, actor: str) -
 
 def release(session: Session, message: Message, *, now: datetime, actor: str) -> None:
     """A held message may go after all; what held it is looked at again as it leaves."""
-    _require(message, (Status.HELD,), "released")
+    require(message, (Status.HELD,), "released")
     patient = session.get(Patient, message.patient_id) if message.patient_id is not None else None
     if patient is not None and patient.paused_at is not None:
         raise ConflictError("This patient's messages are paused. Resume them, then this one goes too.")
@@ -206,7 +225,7 @@ def release(session: Session, message: Message, *, now: datetime, actor: str) ->
 
 def settle_arrived(session: Session, message: Message, *, now: datetime, actor: str) -> None:
     """A person knows what the provider could not tell: it is there."""
-    _require(message, (Status.UNKNOWN, Status.HELD), "settled")
+    require(message, (Status.UNKNOWN, Status.HELD), "settled")
     if not is_in_doubt(message):
         raise ConflictError("It was not handed to a provider, so it cannot have arrived.")
     message.lookup_at = None
@@ -216,7 +235,7 @@ def settle_arrived(session: Session, message: Message, *, now: datetime, actor: 
 
 def settle_again(session: Session, message: Message, *, now: datetime, actor: str) -> None:
     """A person decides that it did not arrive: it is sent again, at the risk of a second copy."""
-    _require(message, (Status.UNKNOWN, Status.HELD), "sent again")
+    require(message, (Status.UNKNOWN, Status.HELD), "sent again")
     if not is_useful(message, now):
         until = useful_until_in_words(session, message)
         raise ConflictError(f"It was useful until {until}. Call the patient instead.")
@@ -224,71 +243,3 @@ def settle_again(session: Session, message: Message, *, now: datetime, actor: st
     move(session, message, Status.SCHEDULED, "Sent again: the desk decided so.", now=now, actor=actor)
     note(session, message, "message.settled", now, actor, arrived=False)
     wake_workers(session)
-
-
-def useful_until_in_words(session: Session, message: Message) -> str:
-    assert message.useful_until is not None
-    own = session.scalar(select(Patient.timezone).where(Patient.id == message.patient_id))
-    clinic = session.get_one(Clinic, message.clinic_id)
-    return timing.say(message.useful_until, zone(own or clinic.timezone))
-
-
-def _require(message: Message, allowed: Collection[Status], done: str) -> None:
-    if message.kind not in _OF_THE_DESK:
-        raise ConflictError("Answers and alerts are not the desk's to change.")
-    if message.status not in allowed:
-        raise ConflictError(f"It cannot be {done}: {_state(message)}.")
-
-
-def _state(message: Message) -> str:
-    if message.status == Status.SENDING:
-        return "it is being sent at this moment"
-    return {
-        Status.SCHEDULED: "it waits to be sent",
-        Status.HELD: "it waits for a person",
-        Status.CANCELLED: "it is cancelled",
-        Status.SKIPPED: "it was not sent",
-        Status.UNKNOWN: "it is not known whether it arrived",
-    }.get(Status(message.status), "it has left already")
-
-
-def move(
-    session: Session,
-    message: Message,
-    status: Status,
-    reason: str,
-    code: str = "",
-    *,
-    now: datetime,
-    actor: str,
-) -> None:
-    before = Status(message.status)
-    if not may_move(before, status):
-        raise ConflictError(f"It cannot be changed: {_state(message)}.")
-    message.status, message.reason, message.reason_code = str(status), reason, code
-    event = {
-        "message_id": message.id,
-        "at": now,
-        "from_status": str(before),
-        "to_status": str(status),
-        "reason": reason,
-        "actor": actor,
-    }
-    session.flush()
-    session.execute(insert(MessageEvent), [event])
-
-
-def note(
-    session: Session, message: Message, action: str, now: datetime, actor: str, **detail: object
-) -> None:
-    audit.note(
-        session,
-        clinic_id=message.clinic_id,
-        at=now,
-        actor=actor,
-        action=action,
-        subject="message",
-        subject_id=message.id,
-        patient_id=message.patient_id,
-        **detail,
-    )

@@ -13,7 +13,8 @@ from notifier.db import wake_workers
 from notifier.dispatch import Stop, judge
 from notifier.effects import Effect
 from notifier.errors import ConflictError, NeedsConfirmation
-from notifier.message_actions import is_useful, note, possible, useful_until_in_words
+from notifier.message_actions import is_useful, possible
+from notifier.message_moves import note, useful_until_in_words
 from notifier.models import Clinic, Message, MessageEvent, Patient, Sender
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 

@@ -84,6 +84,18 @@ def test_restoring_never_overrides_a_stop(session: Session, clinic: Clinic, trea
     assert "opted out" in messages(session, treatment)[SCORE].reason
 
 
+def test_a_restored_message_may_go_another_way_by_now(
+    session: Session, clinic: Clinic, treatment: Treatment
+) -> None:
+    message = taken(session, clinic, treatment, SCORE)
+    message_actions.cancel(session, message, now=LOGGED, actor=DESK)
+    treatment.patient.phone_problem = "The number is not in use."
+    (back,) = message_actions.restore(session, [message], now=LOGGED, actor=DESK)
+    assert (back.step, back.channel, back.status) == (SCORE, "email", "scheduled")
+    assert (message.status, message.reason) == ("cancelled", "It goes by e-mail instead.")
+    assert events(session, message)[-1].reason == message.reason
+
+
 def test_what_was_attempted_or_is_stale_is_not_restored(
     session: Session, clinic: Clinic, treatment: Treatment
 ) -> None:

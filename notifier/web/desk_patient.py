@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from notifier import message_actions, patient_edits, patients, pausing, timeline
 from notifier.errors import NotFoundError
 from notifier.models import Message, Patient
+from notifier.rules.delivery import Status
 from notifier.web.auth import Desk
 from notifier.web.desk_patient_page import look, show
 from notifier.web.forms import Posted
@@ -108,7 +109,7 @@ def _restored(asked: list[Message], back: list[Message]) -> str:
         return "There was nothing to restore."
     if len(back) == len(asked):
         return "Restored: it will be sent." if len(back) == 1 else f"Restored: {len(back)} will be sent."
-    left = [message.reason for message in asked if message not in back]
+    left = [message.reason for message in asked if message.status != Status.SCHEDULED]
     return f"{len(back)} of {len(asked)} will be sent. {left[0]}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -32,7 +33,8 @@ def form(visit: Desk, patient_id: int) -> Response:
         clinic = visit.clinic(session)
         found = patients.get(session, clinic, patient_id)
     note_view(visit, patient_id)
-    return _page(visit, found, _shown(patient_edits.details_of(found), clinic.country), found.version)
+    values = _shown(patient_edits.details_of(found), clinic.country)
+    return _page(visit, found, values, found.version, was=values)
 
 
 def _shown(details: Details, country: str) -> dict[str, Any]:
@@ -54,12 +56,21 @@ def save(visit: Desk, posted: Posted, patient_id: int) -> Response:
             session.flush()
             undo = _undo(found, before)
     except StaleEdit as stale:
-        return _stale(visit, patient_id, wanted, stale)
+        return _stale(visit, patient_id, wanted, _was(posted), stale)
     except InputError as error:
-        return _again(visit, patient_id, wanted, version, error)
+        return _again(visit, patient_id, wanted, version, _was(posted), error)
     changed = found.version != version
     words = f"Saved. {effect.in_words()}".strip() if changed else "Nothing was changed."
     return visit.go(f"/patients/{patient_id}", toast=words, undo=undo if changed else None)
+
+
+def _was(posted: Fields) -> dict[str, Any]:
+    """How it stood when the form was opened; empty from an undo, which follows at once."""
+    try:
+        was = json.loads(posted.raw("was"))
+    except ValueError:
+        return {}
+    return was if isinstance(was, dict) else {}
 
 
 def read(posted: Fields) -> Details:
@@ -77,23 +88,38 @@ def _undo(patient: Patient, before: Details) -> Undo:
     return Undo(f"/patients/{patient.id}/edit", fields=fields | {"version": str(patient.version)})
 
 
-def _stale(visit: Visit, patient_id: int, wanted: Details, stale: StaleEdit) -> Response:
-    """Both are shown; saving once more, knowing theirs, is then on purpose."""
+def _stale(
+    visit: Visit, patient_id: int, wanted: Details, was: Mapping[str, Any], stale: StaleEdit
+) -> Response:
+    """Both are shown, and what only the other one touched is taken over. Saving again is then on purpose."""
     with visit.reading() as session:
-        found = patients.get(session, visit.clinic(session), patient_id)
-        country = visit.clinic(session).country
-    mine, theirs = asdict(wanted), _shown(stale.theirs, country)
-    differ = {name: theirs[name] for name in mine if mine[name] != theirs[name]}
+        clinic = visit.clinic(session)
+        found = patients.get(session, clinic, patient_id)
+    mine, theirs = asdict(wanted), _shown(stale.theirs, clinic.country)
+    merged, notes = {}, {}
+    for name, value in theirs.items():
+        touched = mine[name] != was.get(name, object())
+        merged[name] = mine[name] if touched else value
+        if value != was.get(name) and merged[name] != mine[name]:
+            notes[name] = f"Changed meanwhile, and taken over: {_said(value)}"
+        elif touched and value not in (mine[name], was.get(name)):
+            notes[name] = f"Changed meanwhile, to: {_said(value)}"
     problems = Problems({"": str(stale)})
-    return _page(visit, found, mine, stale.version, problems=problems, theirs=differ, status=409)
+    return _page(visit, found, merged, stale.version, was=theirs, problems=problems, notes=notes, status=409)
 
 
-def _again(visit: Visit, patient_id: int, wanted: Details, version: int, error: InputError) -> Response:
+def _said(value: Any) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else value or "empty"
+
+
+def _again(
+    visit: Visit, patient_id: int, wanted: Details, version: int, was: Mapping[str, Any], error: InputError
+) -> Response:
     with visit.reading() as session:
         found = patients.get(session, visit.clinic(session), patient_id)
     problems = Problems()
     problems.take(error)
-    return _page(visit, found, asdict(wanted), version, problems=problems, status=422)
+    return _page(visit, found, asdict(wanted), version, was=was, problems=problems, status=422)
 
 
 def _page(
@@ -102,8 +128,9 @@ def _page(
     values: Mapping[str, Any],
     version: int,
     *,
+    was: Mapping[str, Any],
     problems: Problems | None = None,
-    theirs: Mapping[str, Any] | None = None,
+    notes: Mapping[str, str] | None = None,
     status: int = 200,
 ) -> Response:
     return visit.page(
@@ -113,7 +140,9 @@ def _page(
         values=values,
         version=version,
         problems=problems or Problems(),
-        theirs=theirs or {},
+        was=json.dumps(dict(was)),
+        notes=notes or {},
+        is_stale=status == 409,
         languages=LANGUAGES,
         channels=CHANNELS,
         zones=sorted(name for name in zone_names() if "/" in name and not name.startswith("Etc/")),

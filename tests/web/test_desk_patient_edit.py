@@ -83,13 +83,27 @@ def test_the_second_of_two_is_told_sees_both_and_loses_nothing(site: Installatio
     page = fern.submit(EDIT, {"email": "alice.new@example.com"})
     assert page.status == 409
     assert "ada@riverside.example has changed Alice's details in the meantime." in page.text
-    assert page.words(".theirs") == [
-        "As it stands now: (212) 555-0199",
-        "As it stands now: alice@example.com",
-    ]
+    assert page.words(".theirs") == ["Changed meanwhile, and taken over: (212) 555-0199"]
+    assert page.one("#f-phone")["value"] == "(212) 555-0199"
     assert page.one("#f-email")["value"] == "alice.new@example.com"
     assert (patient(site).phone, patient(site).email) == ("+12125550199", "alice@example.com")
     # Saving again, knowing theirs, is on purpose.
-    page = fern.submit(EDIT, {"phone": "212-555-0199"})
+    page = fern.submit(EDIT)
     assert page.status == 200
     assert (patient(site).phone, patient(site).email) == ("+12125550199", "alice.new@example.com")
+
+
+def test_where_both_changed_the_same_field_both_are_shown(site: Installation) -> None:
+    site.log(ALICE)
+    fern, ada = editing(site), editing(site, site.as_admin())
+    ada.submit(EDIT, {"phone": "212-555-0199", "essentials": "1"})
+    page = fern.submit(EDIT, {"phone": "212-555-0188"})
+    assert page.status == 409
+    assert page.words(".theirs") == [
+        "Changed meanwhile, to: (212) 555-0199",
+        "Changed meanwhile, and taken over: yes",
+    ]
+    assert page.one("#f-phone")["value"] == "212-555-0188"
+    assert patient(site).phone == "+12125550199"
+    fern.submit(EDIT)
+    assert (patient(site).phone, patient(site).essentials) == ("+12125550188", True)
