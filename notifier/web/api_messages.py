@@ -13,7 +13,6 @@ from notifier import message_actions, messages, registers, resending
 from notifier.errors import ConflictError
 from notifier.idempotency import Answer
 from notifier.models import Message
-from notifier.registers import Period
 from notifier.rules.delivery import Status
 from notifier.web.api_message_shapes import (
     CancelTaken,
@@ -35,7 +34,7 @@ from notifier.web.api_support import (
     Reader,
     Writer,
     listed,
-    maybe_moment,
+    period,
     respond,
     shown,
 )
@@ -62,7 +61,7 @@ def list_messages(
         page = registers.of_messages(
             session,
             clinic,
-            Period(maybe_moment(since, clinic, "since"), maybe_moment(until, clinic, "until")),
+            period(clinic, since, until),
             statuses=status or (),
             patient_id=patient_id,
             treatment_id=treatment_id,

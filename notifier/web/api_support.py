@@ -20,8 +20,9 @@ from notifier import api_tokens, audit, idempotency, registers
 from notifier.api_tokens import Bearer
 from notifier.errors import InputError
 from notifier.idempotency import Answer
-from notifier.import_times import read_time
+from notifier.import_times import read_day_or_time, read_time
 from notifier.models import Clinic
+from notifier.registers import Period
 from notifier.rules.zones import zone
 from notifier.web.api_problems import Refusal
 from notifier.web.site import Site, site_of
@@ -195,6 +196,20 @@ def moment(text: str, clinic: Clinic, field: str) -> datetime:
     """Raises InputError for `field` where it says no day and time."""
     try:
         return read_time(text, tz=zone(clinic.timezone), country=clinic.country)
+    except InputError as error:
+        raise InputError(str(error), field=field) from None
+
+
+def period(clinic: Clinic, since: str, until: str) -> Period:
+    """For a list; a day without a time is its beginning."""
+    return Period(_edge(since, clinic, "since"), _edge(until, clinic, "until"))
+
+
+def _edge(text: str, clinic: Clinic, field: str) -> datetime | None:
+    if not text.strip():
+        return None
+    try:
+        return read_day_or_time(text, tz=zone(clinic.timezone), country=clinic.country)
     except InputError as error:
         raise InputError(str(error), field=field) from None
 

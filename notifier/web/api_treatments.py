@@ -29,8 +29,8 @@ from notifier.web.api_support import (
     Writer,
     fields_at,
     listed,
-    maybe_moment,
     moment,
+    period,
     respond,
     shown,
 )
@@ -104,7 +104,7 @@ def list_treatments(
 
 def _period(clinic: Clinic, day: date | None, since: str, until: str) -> Period:
     if day is None:
-        return Period(maybe_moment(since, clinic, "since"), maybe_moment(until, clinic, "until"))
+        return period(clinic, since, until)
     if since or until:
         raise InputError("Send either date, or since and until.", field="date")
     if not 2000 <= day.year < 2100:
