@@ -39,13 +39,14 @@ def _serve(config: Path | None, *, with_worker: bool) -> None:
 
 
 def _answer(app: App, stopping: threading.Event, closing: ExitStack, *, with_worker: bool) -> None:
+    from notifier.retiming_run import Retimer
     from notifier.web.app import create_app
     from notifier.web.server import address_of, listen, serve
     from notifier.web.site import Beside
     from notifier.worker import Worker
 
     listening = closing.enter_context(listen(app.settings.web.host, app.settings.web.port))
-    beside: list[Beside] = []
+    beside: list[Beside] = [Retimer(app.engine, app.clock)]
     if with_worker:
         channels = sending_channels(app, closing)
         beside.append(Worker(app.engine, app.clock, channels, app.settings))

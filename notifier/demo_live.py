@@ -16,6 +16,7 @@ from notifier.clock import RunningClock
 from notifier.config import Settings
 from notifier.demo_screen import Screen
 from notifier.demo_week import AT_THE_DESK, happen
+from notifier.retiming_run import Retimer
 from notifier.web.app import create_app
 from notifier.web.server import address_of, serve
 from notifier.worker import Worker
@@ -40,7 +41,8 @@ def keep_open(
     # So that an e-mail to staff has a link that works as long as the demo runs.
     at_home = settings.model_copy(update={"web": settings.web.model_copy(update={"base_url": address})})
     worker = Worker(engine, clock, open_channels(settings, outbox=outbox), at_home)
-    beside = (_Printer(engine, screen, kept), worker, _Desk(engine, screen, clock, start))
+    moments = _Desk(engine, screen, clock, start)
+    beside = (_Printer(engine, screen, kept), worker, Retimer(engine, clock), moments)
     pages = create_app(at_home, engine, clock, beside=beside)
     # Raised once more when the pages have ended by it; what is left is to sum up.
     for name in (signal.SIGINT, signal.SIGTERM):
