@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from notifier.models import AuditEntry
 
 # Somebody who looks at the same patient again within this time is still looking.
-_STILL_LOOKING = timedelta(minutes=5)
+_STILL_LOOKING = timedelta(minutes=15)
 
 
 def note(

@@ -31,6 +31,8 @@ from notifier.rules.zones import day_span, to_local, zone
 SIZE = 30
 _SHORT = 6
 _ARRIVED = [str(status) for status in sorted(MAY_HAVE_ARRIVED)]
+# Who looks changes nothing.
+_LOOKS = ["patient.viewed", "patients.listed"]
 # How long a board may stand unchanged while only time goes by.
 _TICK = timedelta(minutes=5)
 
@@ -156,7 +158,7 @@ def stamp(session: Session, clinic: Clinic, now: datetime) -> str:
     ]
     audited = session.scalar(
         select(AuditEntry.id)
-        .where(AuditEntry.clinic_id == clinic.id, AuditEntry.action != "patient.viewed")
+        .where(AuditEntry.clinic_id == clinic.id, AuditEntry.action.not_in(_LOOKS))
         .order_by(AuditEntry.at.desc(), AuditEntry.id.desc())
         .limit(1)
     )

@@ -117,6 +117,7 @@ def test_the_stamp_changes_with_whatever_the_board_shows(session: Session, clini
     marks = [mark()]
     assert mark() == marks[0]
     audit.note(session, clinic_id=clinic.id, at=NOW, actor=DESK, action="patient.viewed")
+    audit.listed(session, clinic_id=clinic.id, patient_ids=[1], now=NOW, actor=DESK)
     assert mark() == marks[0]
     message_actions.cancel(session, message, now=NOW, actor=DESK)
     marks.append(mark())

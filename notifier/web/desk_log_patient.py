@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import consent, consent_changes, consent_words, known_plans, patients, reach, viewing
+from notifier import consent, consent_changes, consent_words, known_plans, patients, reach
 from notifier.consent import Standing
 from notifier.models import Clinic, Patient, Suppression, Treatment
 from notifier.reach import Reach
 from notifier.rules.plan import CHANNELS, LANGUAGES
 from notifier.web.auth import Desk
+from notifier.web.desk_looks import note_view
 
 router = APIRouter()
 
@@ -122,12 +123,10 @@ def nobody(visit: Desk) -> Response:
 @router.get("/log/patient/{patient_id:int}")
 def choose(visit: Desk, patient_id: int) -> Response:
     """The part of the form that belongs to this patient. Seeing who it is leaves its trace."""
-    with visit.transaction() as session:
+    with visit.reading() as session:
         clinic = visit.clinic(session)
-        patient = patients.get(session, clinic, patient_id)
-        if not viewing.is_noted(session, patient.id, now=visit.now(), actor=visit.actor):
-            viewing.note(session, patient, now=visit.now(), actor=visit.actor)
-        found = chosen(session, clinic, patient)
+        found = chosen(session, clinic, patients.get(session, clinic, patient_id))
+    note_view(visit, patient_id)
     response = visit.fragment(
         "_log_patient.html", chosen=found, typed={}, problems={}, words=found.words, clinic=clinic
     )

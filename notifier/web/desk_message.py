@@ -15,7 +15,7 @@ from notifier.message_actions import Now
 from notifier.models import Clinic, Message
 from notifier.rules.delivery import Status
 from notifier.web.auth import Desk
-from notifier.web.desk_patient_page import note_view
+from notifier.web.desk_looks import note_view
 from notifier.web.forms import Fields, Posted, Problems
 from notifier.web.visit import Undo, Visit
 

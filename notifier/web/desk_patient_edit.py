@@ -15,7 +15,7 @@ from notifier.models import Patient
 from notifier.patient_edits import Details, StaleEdit
 from notifier.rules.zones import zone_names
 from notifier.web.auth import Desk
-from notifier.web.desk_patient_page import note_view
+from notifier.web.desk_looks import note_view
 from notifier.web.forms import Fields, Posted, Problems
 from notifier.web.pages import phone
 from notifier.web.visit import Undo, Visit

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import Response
 from sqlalchemy.orm import Session
 
-from notifier import consent, consent_changes, consent_words, patients, reach, timeline, viewing
+from notifier import consent, consent_changes, consent_words, patients, reach, timeline
 from notifier.message_actions import possible
 from notifier.models import Clinic, ConsentEntry, Patient, Suppression
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
@@ -18,6 +18,7 @@ from notifier.rules.plan import CHANNELS
 from notifier.rules.zones import zone
 from notifier.timeline import Timeline
 from notifier.web.desk_lines import line_of
+from notifier.web.desk_looks import note_view
 from notifier.web.forms import Problems
 from notifier.web.line import LineView
 from notifier.web.visit import Visit
@@ -141,14 +142,3 @@ def show(visit: Visit, patient_id: int, *, form: Form | None = None, status: int
         typed=form.typed or {},
         problems=form.problems or Problems(),
     )
-
-
-def note_view(visit: Visit, patient_id: int) -> None:
-    """Once for each look; the first asks for a write, the others do not."""
-    now, actor = visit.now(), visit.actor
-    with visit.reading() as session:
-        if viewing.is_noted(session, patient_id, now=now, actor=actor):
-            return
-    with visit.transaction() as session:
-        patient = patients.get(session, visit.clinic(session), patient_id)
-        viewing.note(session, patient, now=now, actor=actor)

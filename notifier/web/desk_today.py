@@ -17,6 +17,7 @@ from notifier.task_marks import mark_done, undo_done
 from notifier.tasks import Task, open_tasks
 from notifier.web.auth import Desk
 from notifier.web.desk_lines import line_of
+from notifier.web.desk_looks import note_list
 from notifier.web.forms import Posted
 from notifier.web.line import LineView
 from notifier.web.visit import Undo, Visit
@@ -74,11 +75,22 @@ def _look(visit: Visit, day: str, page: int, wanted: str) -> Shown:
         mark = board.stamp(session, clinic, now)
         shown = board.board(session, clinic, _day(day), now=now, page=page)
         todo = open_tasks(session, clinic, now)
+    note_list(visit, _seen(shown, todo))
     lines = {course.treatment.id: line_of(course, now) for course in shown.treated}
     sheets = {course.treatment.id: _sheet(course, shown, visit) for course in shown.treated}
     first = todo if wanted == "all" else todo[:TASKS_SHOWN]
     return Shown(
         shown, first, lines, sheets, clinic, mark, len(todo) - len(first), "all" if wanted == "all" else ""
+    )
+
+
+def _seen(shown: Board, todo: list[Task]) -> set[int]:
+    """Everybody whose name is on the page."""
+    moving = (*shown.just_sent, *shown.coming)
+    return (
+        {course.patient.id for course in shown.treated}
+        | {item.patient.id for item in moving}
+        | {task.patient.id for task in todo if task.patient is not None}
     )
 
 

@@ -6,7 +6,6 @@ from sqlalchemy import select
 
 from notifier import consent
 from notifier.models import AuditEntry, Message, Patient, Sender, Treatment
-from notifier.viewing import VIEWED
 from tests.cast import (
     ALICE,
     BOB,
@@ -67,6 +66,19 @@ def test_a_patient_is_found_while_one_types_and_enter_goes_there(site: Installat
     assert browser.get("/patients?q=ali").path == "/patients/1"
     nobody = browser.fragment("/patients/found?q=xyz")
     assert "Nobody matches “xyz”" in nobody.text
+
+
+def test_who_was_found_is_noted_as_looked_at(site: Installation) -> None:
+    site.log(MIA)
+    site.log(LEO)
+    browser = site.as_desk()
+    for words in ("ros", "ross", "rossi"):  # while somebody types
+        browser.fragment(f"/patients/found?q={words}")
+    browser.fragment("/patients/found?q=nobody")
+    browser.get("/today")
+    with site.look() as session:
+        noted = session.scalars(select(AuditEntry).where(AuditEntry.action == "patients.listed")).all()
+    assert [(entry.actor, entry.detail) for entry in noted] == [(FERN, {"patients": [1, 2]})]
 
 
 # Reading
@@ -158,7 +170,7 @@ def test_looking_is_noted_once_for_each_person_and_a_while(site: Installation) -
     desk.get("/patients/1")
     with site.look() as session:
         seen = session.scalars(
-            select(AuditEntry.actor).where(AuditEntry.action == VIEWED).order_by(AuditEntry.id)
+            select(AuditEntry.actor).where(AuditEntry.action == "patient.viewed").order_by(AuditEntry.id)
         ).all()
     assert seen == [FERN, ADA, FERN]
 
@@ -190,7 +202,7 @@ def test_another_clinics_patient_and_message_are_not_there(site: Installation) -
     assert "Alice" not in hugo.get("/patients?q=alice").text
     assert waiting(site) == COMING
     with site.look() as session:
-        assert session.scalars(select(AuditEntry).where(AuditEntry.action == VIEWED)).all() == []
+        assert session.scalars(select(AuditEntry).where(AuditEntry.action == "patient.viewed")).all() == []
 
 
 # All messages at once
