@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from notifier.errors import PlanError
 from notifier.plan_check_texts import text_remarks
 from notifier.plan_check_words import Severity
+from notifier.plan_differences import LANGUAGE_NAMES
 from notifier.planfiles import Content
 from notifier.rules.plan import CHANNELS, Plan, Step, read_plan
 from notifier.rules.templating import BLOCKS, TextTemplate
 from notifier.text_editing import Words, complaint_of_block, template_of
 
 _DEAR = "cannot be sent in the plain SMS alphabet"
-LANGUAGE_NAMES = {"en": "English", "es": "Spanish"}
 _MISSING_PART = {
     "subject": "An e-mail needs a subject too.",
     "email": "A subject alone is no e-mail: write its words, or clear the subject.",

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 from notifier import plans, text_complaints, text_cost, text_editing, text_samples
 from notifier.errors import NotFoundError
 from notifier.models import Clinic, PlanRow, PlanVersion, Treatment
+from notifier.plan_differences import LANGUAGE_NAMES
 from notifier.plan_in_words import when_in_words
 from notifier.planfiles import Content
 from notifier.rules.plan import LANGUAGES, Plan, Step
 from notifier.status_words import step_name
-from notifier.text_complaints import LANGUAGE_NAMES, plan_with
+from notifier.text_complaints import plan_with
 from notifier.text_cost import Volume
 from notifier.text_editing import Words
 from notifier.text_placeholders import Placeholder, placeholders

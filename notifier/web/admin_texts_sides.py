@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from notifier import rendering, text_samples
 from notifier.errors import RenderError
+from notifier.plan_differences import Segment, word_segments
 from notifier.rendering import Context, RenderedEmail, RenderedSms
 from notifier.rules.templating import BLOCKS
-from notifier.text_changes import Piece, pieces
 from notifier.text_complaints import TextComplaint
 from notifier.text_cost import Cost, Volume
 from notifier.text_editing import Words, template_of
@@ -65,9 +65,11 @@ class Side:
         return any(complaint.severity == "error" for complaint in self.about(block))
 
     @property
-    def differences(self) -> dict[str, list[Piece]]:
-        found = {block: pieces(self.before.part(block), self.words.part(block)) for block in BLOCKS}
-        return {block: parts for block, parts in found.items() if parts}
+    def differences(self) -> dict[str, list[Segment]]:
+        changed = [block for block in BLOCKS if self.before.part(block) != self.words.part(block)]
+        return {
+            block: list(word_segments(self.before.part(block), self.words.part(block))) for block in changed
+        }
 
 
 def side(
