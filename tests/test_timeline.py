@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from notifier import message_actions, resending, timeline
+from notifier import message_actions, resending, timeline, treatments
 from notifier.errors import NotFoundError
 from notifier.models import Clinic
 from notifier.timeline import Detail
@@ -27,6 +27,7 @@ from tests.cast import (
     log,
     messages,
     on_sqlite,
+    says,
     wall,
     without,
 )
@@ -153,3 +154,26 @@ def test_a_look_walks_through_no_whole_table(session: Session, clinic: Clinic) -
         timeline.of_patient(session, clinic, treatment.patient, NOW)
         told(session, clinic, row.id)
     assert found.scans == []
+
+
+def test_the_stamp_changes_with_whatever_the_page_shows(session: Session, clinic: Clinic) -> None:
+    treatment = log(session, clinic)
+    other = log(session, clinic, BOB)
+    patient = treatment.patient
+
+    def mark() -> str:
+        session.flush()
+        return timeline.stamp(session, patient, NOW)
+
+    marks = [mark()]
+    message_actions.cancel_all(session, other.patient, now=NOW, actor=DESK)
+    assert mark() == marks[0]
+    message_actions.cancel_all(session, patient, now=NOW, actor=DESK)
+    marks.append(mark())
+    treatments.book_visit(session, treatment, at("2026-02-17 09:00"), now=NOW, actor=DESK)
+    marks.append(mark())
+    says(session, patient, "email", False, NOW, now=NOW)
+    marks.append(mark())
+    patient.language = "es"
+    marks.append(mark())
+    assert len(set(marks)) == len(marks)
