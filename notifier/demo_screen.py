@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import textwrap
+import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -36,6 +37,8 @@ class ShowTable(Protocol):
 class Screen:
     def __init__(self, say: Say, table: ShowTable) -> None:
         self._say, self._table = say, table
+        # Messages and the desk are shown by different threads, one after the other.
+        self._turn = threading.Lock()
         self._day = ""
         self._tz = ZoneInfo("UTC")
 
@@ -59,9 +62,10 @@ class Screen:
         self._say(report_text(report))
 
     def desk(self, at: datetime, what: str) -> None:
-        self._day_line(at)
-        self._say(f"{to_local(at, self._tz):%H:%M}  At the desk: {what}.")
-        self._say()
+        with self._turn:
+            self._day_line(at)
+            self._say(f"{to_local(at, self._tz):%H:%M}  At the desk: {what}.")
+            self._say()
 
     def message(self, engine: Engine, entry: dict[str, Any]) -> None:
         with db.reading(engine) as session:
@@ -71,12 +75,13 @@ class Screen:
             own_zone = (patient.timezone if patient else None) or str(self._tz)
             name = f"{patient.first_name} {patient.last_name[:1]}. " if patient else ""
         assert at is not None
-        self._day_line(at)
         by = "SMS" if entry["channel"] == "sms" else "E-mail"
-        self._say(f"{self._times(at, own_zone)}  {by} to {name}{entry['to']}  [{what}]")
-        for line in _bubble(entry):
-            self._say(f"       {line}")
-        self._say()
+        with self._turn:
+            self._day_line(at)
+            self._say(f"{self._times(at, own_zone)}  {by} to {name}{entry['to']}  [{what}]")
+            for line in _bubble(entry):
+                self._say(f"       {line}")
+            self._say()
 
     def _day_line(self, at: datetime) -> None:
         local = to_local(at, self._tz)

@@ -215,7 +215,6 @@ def test_it_waits_for_its_database_and_can_be_stopped_meanwhile(tmp_path: Path) 
 
 def test_the_next_free_port_is_taken_where_one_is_in_use() -> None:
     with listen("127.0.0.1", 0) as first:
-        first.listen()
         port = first.getsockname()[1]
         with listen_near("127.0.0.1", port) as second:
             assert second.getsockname()[1] > port

@@ -21,12 +21,12 @@ _FRESH = {"Cache-Control": "no-store"}
 
 
 # Not in a thread as the pages are: with all of them waiting for a database, the process is up all the same.
-@router.get("/healthz")
+@router.api_route("/healthz", methods=["GET", "HEAD"])
 async def is_up() -> Response:
     return PlainTextResponse("ok\n", headers=_FRESH)
 
 
-@router.get("/readyz")
+@router.api_route("/readyz", methods=["GET", "HEAD"])
 def is_ready(request: Request) -> Response:
     """503 with the reason while no page could be shown."""
     try:

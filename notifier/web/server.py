@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 # How long requests that are under way when it is told to stop may take, in seconds.
 _LAST_WORDS = 20
 _PATIENCE = 30.0
+_BACKLOG = 2048
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -29,6 +30,8 @@ def listen(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        # At once, so that a second start is refused: what is merely bound, others may bind as well.
+        listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
         raise ConfigError(_why(error, host, port)) from None

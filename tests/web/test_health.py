@@ -17,6 +17,11 @@ def test_the_process_is_up(site: Installation) -> None:
     assert answer.response.headers["Cache-Control"] == "no-store"
 
 
+def test_balancers_that_only_want_the_head_get_it(site: Installation) -> None:
+    client = site.anonymous().client
+    assert [client.head(path).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+
+
 def test_it_can_be_used(site: Installation) -> None:
     answer = site.anonymous().get("/readyz")
     assert (answer.status, answer.text) == (200, "ready")
