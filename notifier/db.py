@@ -35,6 +35,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
+from notifier.db_turns import queue_writers
 from notifier.errors import DatabaseUnavailable, SchemaMismatch
 from notifier.resources import migrations_dir
 
@@ -146,12 +147,7 @@ def _open_sqlite(url: URL, busy: float) -> Engine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        reading = connection.get_execution_options().get("reading", False)
-        # A write lock taken late can only fail; taken at once, it waits its turn.
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-
+    queue_writers(engine, url.database or "", busy)
     return engine
 
 
