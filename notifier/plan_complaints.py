@@ -15,6 +15,7 @@ from notifier.plan_checks import Finding, check_content
 from notifier.plan_editing import Draft, content_of
 from notifier.planfiles import Content
 from notifier.rules.plan import read_plan
+from notifier.rules.templating import parse_text
 
 _LANGUAGES = {"en": "English", "es": "Spanish"}
 # More mistakes than a form has fields: by then something is wrong with the mending itself.
@@ -64,6 +65,21 @@ def check_draft(draft: Draft, base: Content, used: Collection[str] = ()) -> Chec
             found.append(Complaint(f"{step.row}-key", "error", words))
     found += [_complaint(finding, sound, rows) for finding in _findings(json.dumps(sound))]
     return Checked(content, sound, tuple(dict.fromkeys(found)))
+
+
+def readable(content: Content) -> Content:
+    """Without texts that cannot be read, so that the timing can be looked at all the same."""
+    texts = {name: words for name, words in content["texts"].items() if _is_readable(words)}
+    return {**content, "texts": texts}
+
+
+@lru_cache(maxsize=1024)
+def _is_readable(words: str) -> bool:
+    try:
+        parse_text(words, file="")
+    except PlanError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=64)

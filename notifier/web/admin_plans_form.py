@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from notifier import plans
 from notifier.errors import InputError, PlanError
 from notifier.models import PlanRow, PlanVersion, Retiming
-from notifier.plan_complaints import Checked, check_draft
+from notifier.plan_complaints import Checked, check_draft, readable
 from notifier.plan_editing import PLAN_FIELDS, STEP_FIELDS, Draft, draft_from, draft_of, has_starter_words
 from notifier.plan_in_words import audience_in_words, step_in_words
 from notifier.planfiles import Content, define, digest_of
@@ -50,13 +50,25 @@ class Saved:
 def saved(session: Session, visit: Visit, key: str, number: int | None = None) -> Saved:
     """The current version, or the one with this number."""
     row = plans.find(session, visit.clinic(session), key)
-    versions = session.scalars(
-        select(PlanVersion).where(PlanVersion.plan_id == row.id).order_by(PlanVersion.number)
-    ).all()
-    chosen = next((v for v in versions if v.number == number), versions[-1])
+    chosen = session.scalar(
+        select(PlanVersion).where(PlanVersion.plan_id == row.id, PlanVersion.number == (number or 0))
+    ) or plans.current_version(session, row)
     assert chosen.approvals is not None  # read now, for the templates
-    used = frozenset(table["key"] for v in versions for table in v.content["plan"]["steps"])
-    return Saved(row, chosen, used)
+    return Saved(row, chosen, _keys_ever_used(session, row))
+
+
+# By digest, which says what a version says: a plan with many versions is read once, not at every key typed.
+_KEYS: dict[str, frozenset[str]] = {}
+
+
+def _keys_ever_used(session: Session, row: PlanRow) -> frozenset[str]:
+    digests = session.scalars(select(PlanVersion.digest).where(PlanVersion.plan_id == row.id)).all()
+    unread = set(digests) - set(_KEYS)
+    if unread:
+        query = select(PlanVersion.digest, PlanVersion.content).where(PlanVersion.plan_id == row.id)
+        for digest, content in session.execute(query.where(PlanVersion.digest.in_(unread))):
+            _KEYS[digest] = frozenset(table["key"] for table in content["plan"]["steps"])
+    return frozenset().union(*(_KEYS[digest] for digest in digests))
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,7 @@ def editor(
 ) -> Editor:
     used = base.used - {step.was for step in draft.steps}
     checked = check_draft(draft, base.content, used)
-    definition = define(checked.sound)
+    definition = define(readable(checked.sound))
     choices = what_if.presets(visit.tz, to_local(visit.now(), visit.tz).date())
     asked = question or Question.of(choices[0])
     problems = Problems()
@@ -180,10 +192,9 @@ def read(content: Content) -> Plan | None:
 
 def show(visit: Visit, shown: Editor, *, status: int = 200, retiming: Retiming | None = None) -> Response:
     """The whole page, or only the form where HTMX asked."""
-    context = {"e": shown, "retiming": retiming}
     if visit.is_fragment:
-        return visit.fragment("_plan_form.html", status=status, **context)
-    return visit.page("plans_edit.html", status=status, **context)
+        return visit.fragment("_plan_form.html", status=status, e=shown)
+    return visit.page("plans_edit.html", status=status, e=shown, retiming=retiming)
 
 
 def fresh(visit: Visit, base: Saved, start: Content | None = None, *, note: str = "") -> Editor:

@@ -19,7 +19,7 @@ from notifier.web.site import Site, site_of
 router = APIRouter()
 
 _KEEP = "kept:"
-_MOST_KEPT = 300
+_MOST_KEPT = 1000
 
 
 def public_page(request: Request, template: str, *, status: int = 200, **context: object) -> Response:
