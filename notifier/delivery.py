@@ -29,6 +29,13 @@ OUTCOMES: dict[str, tuple[Status, ...]] = {
     "waiting": (Status.SCHEDULED, Status.HELD),
     "doubt": (Status.SENDING, Status.UNKNOWN),
 }
+STOPPED = [
+    str(status)
+    for status in (
+        *(Status.FAILED, Status.UNDELIVERED, Status.SKIPPED, Status.CANCELLED),
+        *(Status.HELD, Status.UNKNOWN),
+    )
+]
 OUTCOME_OF = {str(status): outcome for outcome, statuses in OUTCOMES.items() for status in statuses}
 
 
@@ -138,6 +145,8 @@ def _tests(filters: Filters) -> Iterator[ColumnElement[bool]]:
     if filters.plan:
         yield Message.plan_version_id.in_(_of_plan(filters.plan))
     if filters.reason:
+        # Only these were stopped; the index knows the status, and the sentence stands in the row.
+        yield Message.status.in_(STOPPED)
         yield reason_groups.in_group(filters.reason)
 
 

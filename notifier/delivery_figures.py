@@ -13,22 +13,14 @@ from sqlalchemy.orm import Session
 
 from notifier import reason_groups
 from notifier.db import UTCDateTime
-from notifier.delivery import OUTCOME_OF, Filters, legs, within
+from notifier.delivery import OUTCOME_OF, STOPPED, Filters, legs, within
 from notifier.models import Clinic, Message, Patient
 from notifier.reason_groups import Group
-from notifier.rules.delivery import Status
 from notifier.rules.zones import zone
 from notifier.searching import midnight
 
 # So many columns stand in a chart; more days than that are counted by the week.
 _MOST_COLUMNS = 62
-_STOPPED = [
-    str(status)
-    for status in (
-        *(Status.FAILED, Status.UNDELIVERED, Status.SKIPPED, Status.CANCELLED),
-        *(Status.HELD, Status.UNKNOWN),
-    )
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +102,7 @@ def by_reason(session: Session, clinic: Clinic, filters: Filters) -> list[Why]:
     for when, test in legs(clinic, filters):
         rows = session.execute(
             select(Message.reason_code, told, func.count())
-            .where(test, within(when, filters, tz), Message.status.in_(_STOPPED))
+            .where(test, within(when, filters, tz), Message.status.in_(STOPPED))
             .group_by(Message.reason_code, told)
         )
         for code, reason, count in rows:
