@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from notifier.errors import (
     ConflictError,
@@ -49,6 +50,7 @@ def add_to(app: FastAPI) -> None:
     app.add_exception_handler(IntegrityError, _stale)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _misaddressed)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _fault)
 
 
@@ -89,6 +91,11 @@ def _misaddressed(request: Request, error: Exception) -> Response:
     if not api_problems.is_api(request):
         return answer(request, 404, _NOWHERE)
     return answer(request, 422, "", error=error)
+
+
+def _gone(request: Request, error: Exception) -> Response:
+    """Whoever asked has left, such as a page on which somebody typed on: no fault, and nobody reads this."""
+    return Response(status_code=400)
 
 
 def _fault(request: Request, error: Exception) -> Response:

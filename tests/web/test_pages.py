@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+from collections.abc import MutableMapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 
@@ -112,6 +115,25 @@ def test_a_fault_is_told_by_a_number_and_kept_from_people(
     assert "+12125550101" not in page.text
     (fault,) = [word.rstrip(".") for word in page.text.split() if len(word) == 9 and word.endswith(".")]
     assert fault in caplog.text
+
+
+def test_whoever_leaves_while_posting_is_no_fault(
+    site: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    heard = iter(({"type": "http.request", "body": b"csrf=", "more_body": True}, {"type": "http.disconnect"}))
+    said: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return next(heard)
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        said.append(message)
+
+    form = [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"900")]
+    scope = {"type": "http", "method": "POST", "path": "/sign-in", "query_string": b"", "headers": form}
+    asyncio.run(site.app(scope, receive, send))
+    assert said[0]["status"] == 400
+    assert "fault" not in caplog.text
 
 
 def test_a_database_that_is_away_is_said_as_such(site: Installation) -> None:
