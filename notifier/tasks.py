@@ -10,7 +10,7 @@ from enum import IntEnum, StrEnum
 
 from sqlalchemy.orm import Session
 
-from notifier import status_words, task_marks, task_sources
+from notifier import missing_log, status_words, task_marks, task_sources
 from notifier.message_actions import is_in_doubt
 from notifier.models import Alert, Clinic, Message, Patient
 from notifier.pausing import PAUSED
@@ -31,7 +31,8 @@ class Rank(IntEnum):
     NOT_REACHED = 3
     ADDRESS = 4
     UNCOVERED = 5
-    NONE_TODAY = 6
+    NOTHING_LOGGED = 6
+    NONE_TODAY = 7
 
 
 class Do(StrEnum):
@@ -45,6 +46,7 @@ class Do(StrEnum):
     CORRECT = "correct"
     CONSENT = "consent"
     SHEET = "sheet"
+    LOG = "log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def open_tasks(session: Session, clinic: Clinic, now: datetime) -> list[Task]:
         *_alerts(session, clinic),
         *(_stopped(stopped, now) for stopped in task_sources.stopped_senders(session, clinic, now)),
         *of_messages,
+        *_nothing_logged(session, clinic, now),
         *(
             task
             for task in _of_treatments(session, clinic, now)
@@ -120,6 +123,20 @@ def _stopped(stopped: Stopped, now: datetime) -> Task:
         sender.stopped_reason,
         now,
     )
+
+
+def _nothing_logged(session: Session, clinic: Clinic, now: datetime) -> Iterator[Task]:
+    missing = missing_log.missing_log(session, clinic, now)
+    if missing is not None:
+        day = f"{missing.day:%A} {missing.day.day} {missing.day:%B}"
+        yield Task(
+            f"log:{missing.day}",
+            Rank.NOTHING_LOGGED,
+            Do.LOG,
+            f"No treatment of {day} is logged, so nobody treated that day gets a message.",
+            "The clinic was open.",
+            missing.closed_at,
+        )
 
 
 def _of_messages(session: Session, clinic: Clinic, now: datetime) -> list[Task]:

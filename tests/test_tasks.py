@@ -221,3 +221,18 @@ def test_a_look_walks_through_no_whole_table(session: Session, clinic: Clinic) -
     assert found.scans == []
     assert found.uses("ix_messages_for_a_person")
     assert found.uses("ix_patients_to_fix")
+
+
+def test_an_open_day_without_a_treatment_is_a_task_until_one_is_logged(
+    session: Session, clinic: Clinic
+) -> None:
+    clinic.opening_hours = {"tue": [["09:00", "18:00"]]}
+    (task,) = told(session, clinic)
+    assert (task.rank, task.do) == (Rank.NOTHING_LOGGED, Do.LOG)
+    assert task.what.startswith("No treatment of Tuesday 3 February is logged")
+    task_marks.mark_done(session, clinic, task.key, now=NOW, actor=DESK)
+    assert told(session, clinic) == []
+    task_marks.undo_done(session, clinic, task.key, now=NOW, actor=DESK)
+    assert len(told(session, clinic)) == 1
+    log(session, clinic, ALICE)
+    assert told(session, clinic) == []
