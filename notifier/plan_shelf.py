@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -124,7 +125,7 @@ def _key_of(name: str) -> str:
     return key
 
 
-def _content(session: Session, clinic: Clinic, key: str, source: str) -> dict[str, object]:
+def _content(session: Session, clinic: Clinic, key: str, source: str) -> dict[str, Any]:
     kind, _, name = source.partition(":")
     copied: Content | None = None
     if kind == "own":
