@@ -61,7 +61,7 @@ def test_the_preview_has_the_very_words_the_day_the_hour_and_the_price(desk_once
     assert page.words(".bubble")[0].startswith(
         "Riverside Physio: Hi Dana. A dull 'good hurt' and soreness for 24 to 48 hours are common"
     )
-    assert "Day 0: what you may feel · 2 segments" in page.words(".what")[0]
+    assert "Day 0: what you may feel · 2 parts" in page.words(".what")[0]
     assert "Goes out only if the patient's latest score by then is 4 or more." in page.text
     assert page.words(".not-sent") == ["Not sent: no next visit is booked.", "Before next visit"]
     assert str(page.one("svg.line")["aria-label"]).startswith("Today 17:40, Day 0: what you may feel")
