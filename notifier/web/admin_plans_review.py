@@ -22,7 +22,7 @@ from notifier.web.admin_plans_form import Saved, carried, edited, editor, fresh,
 from notifier.web.auth import Admin
 from notifier.web.forms import Fields, Posted
 from notifier.web.pages import plural
-from notifier.web.visit import Visit
+from notifier.web.visit import Undo, Visit
 
 router = APIRouter()
 
@@ -147,11 +147,14 @@ def save(visit: Admin, key: str, posted: Posted) -> Response:
         return _overtaken(visit, base, current, content, back)
     if done.retiming_id is not None:
         retiming_run.start(visit.site.engine, visit.site.clock, done.retiming_id)
-    return visit.go(back or f"/plans/{key}", toast=done.words)
+    # The way back is a new version too, and one looks at what it does before it is taken.
+    undo = Undo(f"/plans/{key}/versions/{number}/return", fields={"base": str(done.number)})
+    return visit.go(back or f"/plans/{key}", toast=done.words, undo=undo)
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
+    number: int
     words: str
     retiming_id: int | None = None
 
@@ -168,11 +171,15 @@ def _save(visit: Visit, session: Session, content: Content, number: int, *, pend
     ).version
     said = f"Version {version.number} is saved."
     if not pending:
-        return _Done(f"{said} Treatments logged from now on follow it.")
+        return _Done(version.number, f"{said} Treatments logged from now on follow it.")
     begun = retiming.begin(session, clinic, row, version, now=visit.now(), actor=visit.actor)
     if begun.finished_at is not None:
-        return _Done(f"{said} Nothing was pending.")
-    return _Done(f"{said} Pending messages follow; the page of the plan shows how far they are.", begun.id)
+        return _Done(version.number, f"{said} Nothing was pending.")
+    return _Done(
+        version.number,
+        f"{said} Pending messages follow; the page of the plan shows how far they are.",
+        begun.id,
+    )
 
 
 @router.get("/plans/{key}/retiming")

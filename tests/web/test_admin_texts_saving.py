@@ -113,6 +113,17 @@ def test_words_are_saved_as_a_new_version_after_one_saw_what_it_does(site: Insta
     assert {message.plan_version_id for message in waiting} == {version(site).id}
 
 
+def test_what_was_saved_can_be_taken_back(site: Installation) -> None:
+    browser = open_text(site)
+    browser.submit(TEXT, {"sms.en": GOOD})
+    browser.submit("/plans/dry-needling/save", {"apply": "new"})
+    page = browser.undo()
+    assert page.words("h1") == ["New version 3"]
+    browser.submit("/plans/dry-needling/save", {"apply": "new"})
+    first, _, third = versions(site)
+    assert third.content["texts"] == first.content["texts"]
+
+
 def test_approved_words_become_drafts_again_and_it_is_said_before(site: Installation) -> None:
     with site.change() as session:
         clinic = session.get_one(Clinic, site.clinic.id)
