@@ -50,7 +50,10 @@
   // Also when it was only just typed, and not looked at yet.
   form.addEventListener("submit", () => sessionStorage.setItem(slot, JSON.stringify(pairs())));
 
-  // Enter in the number that a test goes to sends the test.
+  // The number that a test goes to is no part of any text: nothing is shown anew for it, and Enter sends the test.
+  form.addEventListener("input", (event) => {
+    if (event.target.matches("[data-enter]")) event.stopPropagation();
+  }, true);
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !event.target.matches("[data-enter]")) return;
     event.preventDefault();
