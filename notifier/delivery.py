@@ -36,7 +36,6 @@ STOPPED = [
         *(Status.HELD, Status.UNKNOWN),
     )
 ]
-OUTCOME_OF = {str(status): outcome for outcome, statuses in OUTCOMES.items() for status in statuses}
 
 
 @dataclass(frozen=True, slots=True)

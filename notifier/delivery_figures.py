@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, timedelta
 
-from sqlalchemy import CTE, Integer, and_, case, column, func, literal_column, or_, select, values
+from sqlalchemy import bindparam, case, func, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from notifier import reason_groups
 from notifier.db import UTCDateTime
-from notifier.delivery import OUTCOME_OF, STOPPED, Filters, legs, within
+from notifier.delivery import OUTCOMES, STOPPED, Filters, legs, within
 from notifier.models import Clinic, Message, Patient
 from notifier.reason_groups import Group
 from notifier.rules.zones import zone
@@ -38,21 +37,39 @@ class Why:
     count: int
 
 
+# Counted in one row: to sort by status and day first takes longer than all the rest.
+_COUNTS = [
+    func.count().filter(Message.status.in_([str(status) for status in statuses]))
+    for statuses in OUTCOMES.values()
+]
+_BEGINS, _ENDS = bindparam("begins", type_=UTCDateTime), bindparam("ends", type_=UTCDateTime)
+
+
 def by_day(session: Session, clinic: Clinic, filters: Filters) -> list[Stretch]:
     """Every day of the filters, also those without any; weeks, where there are too many days."""
-    tz = zone(clinic.timezone)
     stretches = _stretches(filters)
-    bounds = _bounds(stretches, tz)
-    for when, test in legs(clinic, filters):
-        inside = and_(when >= bounds.c.begins, when < bounds.c.ends)
-        rows = session.execute(
-            select(bounds.c.place, Message.status, func.count())
-            .join_from(bounds, Message, and_(inside, test))
-            .group_by(bounds.c.place, Message.status)
-        )
-        for place, status, count in rows:
-            stretches[place].outcomes[OUTCOME_OF[status]] += count
+    _count(session, clinic, filters, stretches)
     return stretches
+
+
+def outcomes(session: Session, clinic: Clinic, filters: Filters) -> Counter[str]:
+    """In all, without days."""
+    whole = Stretch(filters.first, filters.last)
+    _count(session, clinic, filters, [whole])
+    return whole.outcomes
+
+
+def _count(session: Session, clinic: Clinic, filters: Filters, stretches: Sequence[Stretch]) -> None:
+    """A day is as long as the clinic's clock says, so its ends are told to the database."""
+    tz = zone(clinic.timezone)
+    for when, test in legs(clinic, filters):
+        query = select(*_COUNTS).select_from(Message).where(test, when >= _BEGINS, when < _ENDS)
+        for stretch in stretches:
+            ends = midnight(stretch.last + timedelta(days=1), tz)
+            row = session.execute(query, {"begins": midnight(stretch.first, tz), "ends": ends}).one()
+            for outcome, count in zip(OUTCOMES, row, strict=True):
+                if count:
+                    stretch.outcomes[outcome] += count
 
 
 def _stretches(filters: Filters) -> list[Stretch]:
@@ -67,30 +84,8 @@ def _stretches(filters: Filters) -> list[Stretch]:
     ]
 
 
-def _bounds(stretches: Sequence[Stretch], tz: ZoneInfo) -> CTE:
-    """A day is as long as the clinic's clock says, so its ends are told to the database."""
-    moments: list[tuple[int, datetime, datetime]] = [
-        (place, midnight(stretch.first, tz), midnight(stretch.last + timedelta(days=1), tz))
-        for place, stretch in enumerate(stretches)
-    ]
-    named = values(
-        column("place", Integer), column("begins", UTCDateTime), column("ends", UTCDateTime), name="bounds"
-    )
-    return named.data(moments).cte("days")
-
-
 def totals(stretches: Sequence[Stretch]) -> Counter[str]:
     return sum((stretch.outcomes for stretch in stretches), Counter())
-
-
-def outcomes(session: Session, clinic: Clinic, filters: Filters) -> Counter[str]:
-    """In all, without days."""
-    tz, counted = zone(clinic.timezone), Counter[str]()
-    for when, test in legs(clinic, filters):
-        query = select(Message.status, func.count()).where(test, within(when, filters, tz))
-        for status, count in session.execute(query.group_by(Message.status)):
-            counted[OUTCOME_OF[status]] += count
-    return counted
 
 
 def by_reason(session: Session, clinic: Clinic, filters: Filters) -> list[Why]:
