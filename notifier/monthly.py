@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Exists, and_, exists, func, select
+from sqlalchemy import Exists, and_, case, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from notifier import delivery_figures, reason_groups
@@ -166,13 +166,17 @@ def _opted_out(session: Session, clinic: Clinic, begins: datetime, ends: datetim
 
 
 def _texts(session: Session, clinic: Clinic, begins: datetime, ends: datetime) -> Texts:
-    kept = Attempt.provider == "outbox"
-    rows = session.execute(
-        select(kept, func.sum(Attempt.segments))
-        .join(Message, Message.id == Attempt.message_id)
-        .where(Message.clinic_id == clinic.id, Message.channel == "sms", Message.status.not_in(_NEVER_SENT))
-        .where(Message.due_at >= begins, Message.due_at < ends, Attempt.outcome.in_(_CHARGED))
-        .group_by(kept)
+    due = select(Message.id).where(
+        Message.clinic_id == clinic.id,
+        Message.channel == "sms",
+        Message.status.not_in(_NEVER_SENT),
+        Message.due_at >= begins,
+        Message.due_at < ends,
     )
-    parts = {bool(is_kept): int(count) for is_kept, count in rows}
-    return Texts(parts.get(False, 0), parts.get(True, 0), clinic.sms_price, clinic.currency)
+    kept = case((Attempt.provider == "outbox", Attempt.segments), else_=0)
+    parts, of_outbox = session.execute(
+        select(func.coalesce(func.sum(Attempt.segments), 0), func.coalesce(func.sum(kept), 0)).where(
+            Attempt.message_id.in_(due), Attempt.outcome.in_(_CHARGED)
+        )
+    ).one()
+    return Texts(int(parts) - int(of_outbox), int(of_outbox), clinic.sms_price, clinic.currency)
