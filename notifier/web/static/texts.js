@@ -55,9 +55,9 @@
     if (event.target.matches("[data-enter]")) event.stopPropagation();
   }, true);
   form.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !event.target.matches("[data-enter]")) return;
-    event.preventDefault();
-    event.target.parentElement.querySelector("button").click();
+    if (event.key !== "Enter" || !event.target.matches("input[data-enter], input[data-words]")) return;
+    event.preventDefault(); // a subject is one line, and is shown already
+    if (event.target.matches("[data-enter]")) event.target.parentElement.querySelector("button").click();
   });
 
   // What was typed outlives a reload, the back button and a closed lid: kept in this tab until it is saved.
