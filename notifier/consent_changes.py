@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,13 +12,16 @@ from sqlalchemy.orm import Session
 from notifier import audit, consent, reach, suppressions
 from notifier.consent import ConsentGiven
 from notifier.effects import Effect, Watch, follow
-from notifier.errors import InputError
-from notifier.models import Clinic, Patient, Suppression
+from notifier.errors import ConflictError, InputError
+from notifier.models import Clinic, ConsentEntry, Patient, Suppression
 from notifier.patient_edits import lock
 from notifier.rules.plan import CHANNELS
 
+BY_MISTAKE = "Entered by mistake"
 # Clocks differ a little.
 _AHEAD = timedelta(minutes=15)
+_A_MOMENT = timedelta(microseconds=1)
+_LONGEST_METHOD = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,74 @@ def record(session: Session, patient: Patient, said: Said, *, now: datetime, act
     return follow(session, patient, watch, now=now, actor=actor)
 
 
+def said_yes_before(session: Session, patient: Patient, channels: Sequence[str], at: datetime) -> bool:
+    """Whether a yes to each of these stood when something else was recorded at `at`: only then is there one
+    to go back to.
+    """
+    earlier = (_before(session, patient, channel, at) for channel in channels)
+    return all(line is not None and line.granted for line in earlier)
+
+
+def take_back(
+    session: Session, patient: Patient, channels: Sequence[str], at: datetime, *, now: datetime, actor: str
+) -> Effect:
+    """What was recorded at `at` was a mistake: the ledger says once more what it said before, else no.
+
+    Raises ConflictError where something was said or stopped since: that is newer than the mistake.
+    """
+    lock(session, patient)
+    _require_newest(session, patient, channels, at)
+    watch = Watch(session, patient)
+    for channel in channels:
+        before = _before(session, patient, channel, at)
+        granted, wording = (before.granted, before.wording) if before is not None else (False, "")
+        given = ConsentGiven(channel, granted, max(now, at + _A_MOMENT), BY_MISTAKE, wording)
+        consent.record_all(session, [(patient, given)], now=now, actor=actor)
+        note(session, patient, Said((channel,), granted, BY_MISTAKE), now=now, actor=actor)
+        _stop_again(session, patient, channel, at, now, actor)
+    return follow(session, patient, watch, now=now, actor=actor)
+
+
+def _before(session: Session, patient: Patient, channel: str, at: datetime) -> ConsentEntry | None:
+    """What counted when something was recorded at `at`."""
+    return session.scalar(
+        select(ConsentEntry)
+        .where(ConsentEntry.patient_id == patient.id, ConsentEntry.channel == channel, ConsentEntry.at < at)
+        .order_by(ConsentEntry.at.desc(), ConsentEntry.granted)
+        .limit(1)
+    )
+
+
+def _require_newest(session: Session, patient: Patient, channels: Sequence[str], at: datetime) -> None:
+    known, stops = consent.standings(session, [patient.id]), standing_suppressions(session, patient)
+    for channel in channels:
+        standing, stop = known.get((patient.id, channel)), stops.get(channel)
+        if standing is None or standing.at != at or (stop is not None and stop.since >= at):
+            raise ConflictError(
+                f"{patient.first_name} has said something else since then, so nothing was taken back. "
+                "Record what holds now."
+            )
+
+
+def _stop_again(
+    session: Session, patient: Patient, channel: str, at: datetime, now: datetime, actor: str
+) -> None:
+    """The stop that a yes lifted by mistake binds the address again, and whoever else uses it."""
+    address, sender = (
+        reach.address_of(patient, channel),
+        reach.load(session, [patient]).sender(patient, channel),
+    )
+    if address is None or sender is None:
+        return
+    lifted = session.scalar(
+        select(Suppression).where(
+            Suppression.sender_id == sender.id, Suppression.address == address, Suppression.lifted_at == at
+        )
+    )
+    if lifted is not None:
+        suppressions.suppress(session, sender, address, reason=lifted.reason, now=now, actor=actor)
+
+
 def note(session: Session, patient: Patient, said: Said, *, now: datetime, actor: str) -> None:
     """For the audit trail. The ledger has the words themselves."""
     audit.note(
@@ -74,6 +146,8 @@ def _require_sense(said: Said, at: datetime, now: datetime) -> None:
         raise InputError("Say what it is about: SMS, e-mail or both.", field="channels")
     if not said.method.strip():
         raise InputError("Say how the patient told you, such as at the desk.", field="method")
+    if len(said.method) > _LONGEST_METHOD:
+        raise InputError(f"Keep it below {_LONGEST_METHOD} characters.", field="method")
     if said.granted and not said.wording.strip():
         raise InputError("Enter the words that the patient agreed to.", field="wording")
 

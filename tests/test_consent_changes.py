@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from notifier import consent, consent_changes
 from notifier.consent_changes import Said
 from notifier.effects import Effect
-from notifier.errors import InputError
+from notifier.errors import ConflictError, InputError
 from notifier.models import AuditEntry, Clinic, Patient, Suppression
-from tests.cast import BOB, DESK, EDWARD, LEO, MIA, WEEK, at, channels, log, messages
+from tests.cast import BOB, DESK, EDWARD, LEO, MIA, WEEK, at, channels, log, messages, stop
 
 NOW = at("2026-02-03 16:00")
 LATER = NOW + timedelta(minutes=5)
@@ -88,3 +88,61 @@ def test_a_line_needs_channel_method_and_for_a_yes_the_words(
         says(session, patient, said)
     assert refused.value.field == field
     assert consent.history(session, patient) == []
+
+
+# What was recorded by mistake is taken back
+
+
+def takes_back(session: Session, patient: Patient, channel: str = "sms", now: object = LATER) -> Effect:
+    return consent_changes.take_back(session, patient, (channel,), NOW, now=now, actor=DESK)  # type: ignore[arg-type]
+
+
+def standing(session: Session, patient: Patient, channel: str = "sms") -> bool:
+    return consent.standings(session, [patient.id])[patient.id, channel].granted
+
+
+def test_a_no_by_mistake_leads_back_to_the_yes_before_it(session: Session, clinic: Clinic) -> None:
+    patient = log(session, clinic).patient
+    says(session, patient, NO)
+    assert consent_changes.said_yes_before(session, patient, ("sms",), NOW)
+    takes_back(session, patient)
+    newest = consent.history(session, patient)[0]
+    assert (newest.granted, newest.method, newest.wording) == (True, "Entered by mistake", "You may text me.")
+
+
+def test_taking_back_a_no_makes_no_yes_of_what_never_was_one(session: Session, clinic: Clinic) -> None:
+    bob = log(session, clinic, BOB).patient
+    says(session, bob, NO)
+    assert not consent_changes.said_yes_before(session, bob, ("sms",), NOW)
+    takes_back(session, bob)
+    assert not standing(session, bob)
+
+
+def test_nothing_is_taken_back_over_what_was_said_since(session: Session, clinic: Clinic) -> None:
+    patient = log(session, clinic).patient
+    says(session, patient, NO)
+    says(session, patient, NO, NOW + timedelta(minutes=1))
+    with pytest.raises(ConflictError, match="has said something else since then"):
+        takes_back(session, patient)
+    assert not standing(session, patient)
+
+
+def test_nothing_is_taken_back_over_a_stop_since(session: Session, clinic: Clinic) -> None:
+    alice = log(session, clinic).patient
+    says(session, alice, YES)
+    stop(session, alice, LATER)
+    with pytest.raises(ConflictError):
+        takes_back(session, alice)
+
+
+def test_a_yes_by_mistake_does_not_leave_an_address_open_that_was_stopped(
+    session: Session, clinic: Clinic
+) -> None:
+    edward = log(session, clinic, EDWARD).patient
+    earlier = NOW - timedelta(minutes=5)
+    says(session, edward, Said(("email",), False, "by phone", stop_address=True), earlier)
+    says(session, edward, Said(("email",), True, "by phone", "May we?"))
+    assert consent_changes.standing_suppressions(session, edward) == {}
+    takes_back(session, edward, "email")
+    assert list(consent_changes.standing_suppressions(session, edward)) == ["email"]
+    assert not standing(session, edward, "email")

@@ -263,9 +263,32 @@ def test_consent_added_later_brings_back_what_is_useful_and_says_what(site: Inst
             ("email", "At the desk", FERN),
         }
     site.clock.jump(at("2026-02-03 15:45"))
-    page = browser.submit("/patients/1/consent", {**undo(page), "csrf": browser.csrf})
+    page = browser.undo()
+    assert page.toast.startswith("Taken back. 6 messages will not be sent (")
     assert waiting(site) == {}
     assert "Entered by mistake" in page.text
+
+
+def test_a_no_of_somebody_who_never_said_yes_cannot_be_undone_to_a_yes(site: Installation) -> None:
+    site.log(BOB)
+    browser, _ = opened(site)
+    page = browser.submit("/patients/1/consent", {"said": "no", "channels": "sms", "method": "By phone"})
+    assert "No to SMS is recorded." in page.toast
+    assert page.all(".toast form") == []
+
+
+def test_an_undo_that_comes_late_does_not_speak_over_a_later_no(site: Installation) -> None:
+    site.log(ALICE)
+    site.clock.jump(at("2026-02-03 15:45"))
+    browser, _ = opened(site)
+    no = {"said": "no", "channels": "email", "method": "By phone"}
+    page = browser.submit("/patients/1/consent", no)
+    site.clock.jump(at("2026-02-03 15:50"))
+    site.as_desk().post("/patients/1/consent", no)
+    (form,) = page.all(".toast form")
+    assert browser.post(str(form["action"]), undo(page)).status == 409
+    with site.look() as session:
+        assert not consent.standings(session, [1])[1, "email"].granted
 
 
 def undo(page: Page) -> dict[str, str]:
