@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -114,6 +114,7 @@ class _Desk:
         if isinstance(cleaned, NotifierError):
             raise cleaned
         if (known := self._by_key(entry)) is not None:
+            self._heed_a_no(entry, known.patient)
             return Recorded(known, is_new=False)
         version = self._version(entry.plan)
         _check_times(entry, self.clinic, self.now)
@@ -124,6 +125,13 @@ class _Desk:
         if (twin := self._twin(entry, version, patient)) is not None:
             return Recorded(twin, is_new=False)
         return Recorded(self._add(entry, version, patient), is_new=True)
+
+    def _heed_a_no(self, entry: Entry, patient: Patient) -> None:
+        """What comes again adds nothing, but a no that comes with it is never lost."""
+        refused = tuple(given for given in entry.consents if not given.granted)
+        if refused:
+            self.touched[patient] = None
+            self.said.append((replace(entry, consents=refused), patient))
 
     def _by_key(self, entry: Entry) -> Treatment | None:
         for name in ("idempotency_key", "external_id"):
