@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -21,6 +21,7 @@ from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 # "sent" is what a provider says last of many mails, and of SMS to a stranger's number.
 _ARRIVED = frozenset({Status.DELIVERED})
 _UNDER_WAY = frozenset({Status.SCHEDULED, Status.SENDING, Status.HELD})
+_JUST_NOW = timedelta(minutes=2)
 
 
 def resend(
@@ -39,8 +40,9 @@ def resend(
     """
     _require_possible(session, message, now)
     patient = session.get_one(Patient, message.patient_id)
-    if message.status in MAY_HAVE_ARRIVED and not confirmed:
-        raise NeedsConfirmation(_may_have(message), field="confirmed", flag="confirmed")
+    went = _may_be_there(session, message)
+    if went is not None and not confirmed:
+        raise NeedsConfirmation(_may_have(went), field="confirmed", flag="confirmed")
     effect = Effect()
     if to.strip() and to.strip() != reach.address_of(patient, message.channel):
         effect = patient_edits.correct_address(
@@ -64,8 +66,12 @@ def _require_possible(session: Session, message: Message, now: datetime) -> None
         )
     if "resend" not in possible(message, now):
         raise ConflictError("It cannot be sent again as it stands.")
-    if any(row.status in _UNDER_WAY for row in _earlier(session, message)):
+    earlier = _earlier(session, message)
+    if any(row.status in _UNDER_WAY for row in earlier):
         raise ConflictError("It is being sent again already.")
+    # Whoever clicks twice, has two tabs or asks again for want of an answer wants it once; and said yes once.
+    if any(row.status in MAY_HAVE_ARRIVED and now - row.created_at < _JUST_NOW for row in earlier):
+        raise ConflictError("It was sent again a moment ago. Wait and see what becomes of that one.")
 
 
 def _key(message: Message) -> str:
@@ -84,10 +90,19 @@ def replaced_id(message: Message) -> int | None:
     return int(rest.partition(":")[0]) if kind == "resend" else None
 
 
-def _may_have(message: Message) -> str:
-    if message.status in _ARRIVED:
-        return f"The first one was delivered to {message.to}. Send it a second time all the same?"
-    return f"The first one went to {message.to} and may have arrived. Send it a second time all the same?"
+def _may_be_there(session: Session, message: Message) -> Message | None:
+    """The last of them all that is not known to have failed."""
+    sent = [message, *sorted(_earlier(session, message), key=lambda row: row.id)]
+    return next((row for row in reversed(sent) if row.status in MAY_HAVE_ARRIVED), None)
+
+
+def _may_have(went: Message) -> str:
+    which, more = ("It was sent again already, and", "once more")
+    if replaced_id(went) is None:
+        which, more = "The first one", "a second time"
+    if went.status in _ARRIVED:
+        return f"{which} was delivered to {went.to}. Send it {more} all the same?"
+    return f"{which} went to {went.to} and may have arrived. Send it {more} all the same?"
 
 
 def _again(session: Session, patient: Patient, message: Message, now: datetime) -> Message:

@@ -101,6 +101,23 @@ def test_what_may_have_arrived_asks_first(session: Session, clinic: Clinic, trea
     assert isinstance(judge(gather(session, [sent], NOW)[0], NOW), Ready)
 
 
+def test_what_was_sent_again_and_may_have_arrived_asks_too(
+    session: Session, clinic: Clinic, treatment: Treatment
+) -> None:
+    """The first one failed, and will for ever have; the patient has it all the same."""
+    attempted(again(session, clinic, treatment), "delivered")
+    with pytest.raises(ConflictError, match="a moment ago"):
+        again(session, clinic, treatment)
+    message, later = first(session, clinic, treatment), NOW + HOUR
+    with pytest.raises(NeedsConfirmation, match=rf"sent again already, and was delivered to \{NUMBER}"):
+        resending.resend(session, clinic, message, "", now=later, actor=DESK)
+    sent, _ = resending.resend(session, clinic, message, "", now=later, actor=DESK, confirmed=True)
+    attempted(sent)
+    # The same yes, clicked twice.
+    with pytest.raises(ConflictError, match="a moment ago"):
+        resending.resend(session, clinic, message, "", now=later, actor=DESK, confirmed=True)
+
+
 def test_what_nobody_may_send_is_refused(session: Session, clinic: Clinic, treatment: Treatment) -> None:
     with pytest.raises(ConflictError, match="It was useful until"):
         resending.resend(
