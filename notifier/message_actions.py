@@ -130,7 +130,9 @@ def restore(session: Session, messages: Sequence[Message], *, now: datetime, act
             move(session, message, Status.SCHEDULED, "Restored at the desk.", now=now, actor=actor)
     _replan(session, back, now, actor)
     stands = [_stands_for(session, message, now, actor) for message in back]
-    return [message for message in stands if message is not None]
+    # What came back beside its plan heeds a stop as everything does.
+    _replan(session, back, now, actor)
+    return [message for message in stands if message is not None and message.status == Status.SCHEDULED]
 
 
 def _stands_for(session: Session, message: Message, now: datetime, actor: str) -> Message | None:
@@ -146,9 +148,12 @@ def _stands_for(session: Session, message: Message, now: datetime, actor: str) -
             Message.status == str(Status.SCHEDULED),
         )
     ).first()
-    reason = "The plan has no place for it any more."
-    if instead is not None:
-        reason = f"It goes by {'SMS' if instead.channel == 'sms' else 'e-mail'} instead."
+    if instead is None:
+        # Its step was tried on another channel, so the plan leaves it alone: it waits beside it, as before.
+        message.due_at = max(message.due_at or now, now)
+        move(session, message, Status.SCHEDULED, "Restored at the desk.", now=now, actor=actor)
+        return message
+    reason = f"It goes by {'SMS' if instead.channel == 'sms' else 'e-mail'} instead."
     move(session, message, Status.CANCELLED, reason, REPLANNED, now=now, actor=actor)
     return instead
 
@@ -209,6 +214,9 @@ def put_back(session: Session, message: Message, *, now: datetime, actor: str) -
     message.due_at = None
     note(session, message, "message.put_back", now, actor)
     _replan(session, [message], now, actor)
+    if message.status == Status.SCHEDULED and message.due_at is None:
+        # Sent again by a person, or in the place of one that failed.
+        raise ConflictError("Its plan does not say when it was due. Cancel it instead.")
 
 
 def release(session: Session, message: Message, *, now: datetime, actor: str) -> None:

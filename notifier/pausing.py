@@ -7,10 +7,12 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from notifier.effects import Effect, Watch, follow
+from notifier.db import wake_workers
+from notifier.effects import Effect, Watch
 from notifier.errors import ConflictError
 from notifier.models import Message, MessageEvent, Patient
 from notifier.patient_edits import lock, note
+from notifier.planning import replan
 from notifier.rules.delivery import Status
 
 PAUSED = "paused"
@@ -33,11 +35,18 @@ def resume(session: Session, patient: Patient, *, now: datetime, actor: str) -> 
         raise ConflictError(f"{patient.first_name}'s messages are not paused.")
     watch = Watch(session, patient)
     patient.paused_at, patient.paused_reason = None, ""
-    for message in _held(session, patient):
+    held = _held(session, patient)
+    for message in held:
         _let_go(session, message, now, actor)
     session.flush()
     note(session, patient, "patient.resumed", now, actor)
-    return follow(session, patient, watch, now=now, actor=actor)
+    replan(session, [patient], now=now, actor=actor)
+    for message in held:
+        # Beside the plan: sent again by a person, or in the place of one that failed. No rule says when.
+        if message.status == Status.SCHEDULED and message.due_at is None:
+            message.due_at = now
+    wake_workers(session)
+    return watch.effect()
 
 
 def _held(session: Session, patient: Patient) -> list[Message]:
