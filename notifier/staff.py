@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session, selectinload
 
 from notifier import audit
+from notifier.db import RealTime
 from notifier.errors import ConflictError, InputError, NotFoundError
-from notifier.models import AuditEntry, Clinic, Membership, Staff
+from notifier.models import AuditEntry, Clinic, Membership, Staff, StaffLink
 from notifier.rules import recipients
 
 ROLES = ("front_desk", "admin")
@@ -46,6 +47,7 @@ def add(
         person = Staff(email=address, name=name or address, password_hash=hashed, created_at=now)
         session.add(person)
         session.flush()
+    withdraw_invitations(session, person)
     person.memberships.append(Membership(clinic_id=clinic.id, role=role))
     session.flush()
     _note(session, clinic, person, now, actor, "staff.added", role=role)
@@ -156,10 +158,19 @@ def join(session: Session, clinic: Clinic, staff_id: int, role: str, *, now: dat
     person = session.get_one(Staff, staff_id)
     if any(membership.clinic_id == clinic.id for membership in person.memberships):
         raise ConflictError(f"{person.email} is on the staff of {clinic.name} already.")
+    withdraw_invitations(session, person)
     person.memberships.append(Membership(clinic_id=clinic.id, role=role))
     session.flush()
     _note(session, clinic, person, now, actor, "staff.added", role=role)
     return person
+
+
+def withdraw_invitations(session: Session, person: Staff) -> None:
+    """Links that nobody used lead nowhere any more. One that a clinic made for its own must not open another."""
+    unused = update(StaffLink).where(
+        StaffLink.staff_id == person.id, StaffLink.purpose == "invitation", StaffLink.used_at.is_(None)
+    )
+    session.execute(unused.values(used_at=RealTime()))
 
 
 def get(session: Session, clinic: Clinic, staff_id: int) -> Staff:

@@ -43,10 +43,11 @@ class AccessLog:
 def _note(scope: Scope, status: int, took: float) -> None:
     quiet = status == _NO_NEWS or scope["path"].startswith(_QUIET)
     level = logging.DEBUG if quiet and status < 500 else logging.INFO
-    log.log(level, "%s %s %d %.0f ms", scope["method"], _place(scope), status, took * 1000)
+    log.log(level, "%s %s %d %.0f ms", scope["method"], place(scope), status, took * 1000)
 
 
-def _place(scope: Scope) -> str:
+def place(scope: Scope) -> str:
+    """What was asked for, without what is typed into a search, or the secret of a link."""
     path = getattr(scope.get("route"), "path", None)
     if path is None:
         return "/static/…" if scope["path"].startswith("/static/") else "(nowhere)"

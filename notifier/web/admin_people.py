@@ -76,15 +76,25 @@ def invite(request: Request, visit: Admin, posted: Posted) -> Response:
                 now=visit.now(),
                 actor=visit.actor,
             )
-            # Who has a password already, from another clinic, signs in as ever.
-            needs_link = person.password_hash is None
-            secret = staff_links.create(session, at, person, staff_links.INVITATION, actor=visit.actor)
-            name, email = person.name, person.email
+            name, email, has_password = person.name, person.email, person.password_hash is not None
+            shared = len(person.memberships) > 1
+            if not shared:
+                secret = staff_links.create(session, at, person, staff_links.INVITATION, actor=visit.actor)
     if problems:
         return _page(visit, typed=posted.values, problems=problems, status=422)
-    if not needs_link:
-        return visit.go("/people", toast=f"{name} works here too now, and signs in as before.")
+    if shared:
+        return visit.go("/people", toast=_joined(name, email, has_password))
     return _page(visit, invited=_invited(request, visit, name, email, secret))
+
+
+def _joined(name: str, email: str, has_password: bool) -> str:
+    """Of somebody whom another clinic knows: with a link one clinic would get into the other."""
+    if has_password:
+        return f"{name} works here too now, and signs in as before."
+    return (
+        f"{name} works here too now, and has no password yet. Whoever runs the server makes the link to "
+        f"choose one: notifier user link {email}"
+    )
 
 
 def _invited(request: Request, visit: Visit, name: str, email: str, secret: str) -> dict[str, str]:
@@ -100,7 +110,7 @@ def new_link(request: Request, visit: Admin, posted: Posted, staff_id: int) -> R
         person = staff.get(session, at, staff_id)
         if person.disabled_at is not None:
             raise ConflictError(f"{person.email} is disabled. Enable them first.")
-        if len(person.memberships) > 1 and person.password_hash is not None:
+        if len(person.memberships) > 1:
             raise ConflictError(
                 f"{person.name} works at other clinics too, so one clinic alone cannot reset the password. "
                 "They can change it themselves, or whoever runs the server makes a link: notifier user link"

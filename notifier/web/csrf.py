@@ -38,22 +38,25 @@ def keep_csrf(request: Request, response: Response) -> None:
 
 def require_own_page(request: Request, given: str) -> None:
     """Raises Forbidden unless one of our own pages sent this request."""
-    site = site_of(request)
-    known = request.cookies.get(site.cookie(_COOKIE), "")
-    same = len(known) >= _SHORTEST and hmac.compare_digest(known.encode(), given.encode())
-    if not same or not _comes_from_here(request, site):
+    if not is_own_page(request, given):
         raise Forbidden(
             "This form is too old or comes from another site, so nothing was changed. "
             "Go back, load the page again and try once more."
         )
 
 
-def _comes_from_here(request: Request, site: Site) -> bool:
+def is_own_page(request: Request, given: str) -> bool:
+    known = request.cookies.get(site_of(request).cookie(_COOKIE), "")
+    same = len(known) >= _SHORTEST and hmac.compare_digest(known.encode(), given.encode())
+    return same and is_from_here(request)
+
+
+def is_from_here(request: Request) -> bool:
     """By what the browser itself says, where it does."""
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = request.headers.get("Origin")
     if origin is None:
         return True
-    ours = {request.headers.get("Host", ""), urlsplit(site.settings.web.base_url).netloc}
+    ours = {request.headers.get("Host", ""), urlsplit(site_of(request).settings.web.base_url).netloc}
     return urlsplit(origin).netloc in ours - {""}

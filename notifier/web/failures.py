@@ -21,6 +21,7 @@ from notifier.errors import (
     NotifierError,
 )
 from notifier.web import api_problems, signing
+from notifier.web.access import place
 from notifier.web.auth import SignInNeeded
 from notifier.web.csrf import Forbidden
 from notifier.web.pages import context_of_anybody
@@ -100,7 +101,7 @@ def _gone(request: Request, error: Exception) -> Response:
 
 def _fault(request: Request, error: Exception) -> Response:
     reference = uuid.uuid4().hex[:8]
-    log.error("fault %s at %s %s", reference, request.method, request.url.path, exc_info=error)
+    log.error("fault %s at %s %s", reference, request.method, place(request.scope), exc_info=error)
     words = (
         "Something went wrong in the program, and nothing was changed. "
         f"Please tell whoever runs it: fault {reference}."

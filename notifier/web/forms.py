@@ -69,10 +69,15 @@ class Fields:
 async def posted(request: Request) -> AsyncIterator[Fields]:
     """The check against forged requests: every change takes `Posted`, after the visit."""
     async with request.form() as form:
-        given = form.get("csrf") or request.headers.get("X-CSRF-Token", "")
-        require_own_page(request, given if isinstance(given, str) else "")
+        require_own_page(request, proof_in(request, form))
         _require_same_clinic(request, form)
         yield Fields(form)
+
+
+def proof_in(request: Request, form: FormData) -> str:
+    """What the request repeats of the secret in the cookie."""
+    given = form.get("csrf") or request.headers.get("X-CSRF-Token", "")
+    return given if isinstance(given, str) else ""
 
 
 def _require_same_clinic(request: Request, form: FormData) -> None:

@@ -11,8 +11,8 @@ from notifier import signin, staff, staff_links
 from notifier.errors import InputError
 from notifier.models import Staff
 from notifier.web.auth import SAFE, SIGN_IN, Desk
-from notifier.web.csrf import csrf_of, keep_csrf
-from notifier.web.forms import Fields, Posted, Problems
+from notifier.web.csrf import csrf_of, is_from_here, is_own_page, keep_csrf
+from notifier.web.forms import Fields, Posted, Problems, proof_in
 from notifier.web.pages import context_of_anybody
 from notifier.web.site import Site, site_of
 
@@ -33,14 +33,21 @@ def public_page(request: Request, template: str, *, status: int = 200, **context
 
 
 async def ask(request: Request, error: Exception) -> Response:
-    """Nobody is signed in: ask, and keep where they wanted to go and what they had typed."""
+    """Nobody is signed in: ask, and keep where they wanted to go and what they had typed.
+
+    Only from a page of ours: what another site made the browser send must not be signed in for.
+    """
     if request.headers.get("HX-Request") == "true":
         return Response(status_code=401)  # the page says so and keeps what was typed
     if request.method in SAFE:
         there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(str(request.url_for("sign_in").include_query_params(next=there)), 303)
-    form = Fields(await request.form(max_fields=_MOST_KEPT))
-    return _asked(request, there=request.url.path, kept=form.kept, status=401)
+    there, kept = "/", []
+    if is_from_here(request):
+        async with request.form(max_fields=_MOST_KEPT) as form:
+            if is_own_page(request, proof_in(request, form)):
+                there, kept = request.url.path, Fields(form).kept
+    return _asked(request, there=there, kept=kept, status=401)
 
 
 @router.get("/sign-in")
@@ -179,10 +186,12 @@ def accept(request: Request, secret: str, posted: Posted) -> Response:
     if password != posted.raw("again"):
         problems["again"] = "The two passwords differ. Type the same one twice."
     if not problems:
-        with problems.catching(), site.transaction() as session:
-            signed = staff_links.accept(
-                session, secret, password, now=site.clock.now(), user_agent=_browser(request)
-            )
+        with problems.catching():
+            hashed = staff.hash_password(password)
     if problems:
         return _invited(request, secret, name, email, problems)
+    with site.transaction() as session:
+        signed = staff_links.accept(
+            session, secret, hashed, now=site.clock.now(), user_agent=_browser(request)
+        )
     return _signed_in(site, RedirectResponse("/", 303), signed)

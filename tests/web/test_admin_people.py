@@ -60,6 +60,26 @@ def test_a_person_of_another_clinic_joins_with_the_password_they_have(site: Inst
     assert (page.status, "Remove them from this one instead" in page.text) == (422, True)
 
 
+def test_one_clinic_gets_no_link_for_somebody_whom_another_has_invited(site: Installation) -> None:
+    """Hugo has not chosen a password yet: with a link of Riverside's, Riverside would get into Harbour."""
+    site.open_other_clinic()
+    ada = site.as_admin()
+    page = ada.post("/people", {"name": "Hugo", "email": HUGO, "role": "front_desk"})
+    assert page.all("#invitation") == []
+    assert page.toast.endswith(f"notifier user link {HUGO}")
+    assert ada.post(f"/people/{number_of(site, HUGO)}/link").status == 409
+
+
+def test_a_link_that_one_clinic_made_does_not_open_the_next(site: Installation) -> None:
+    other = site.open_other_clinic()
+    page = site.signed_in(HUGO).post(f"/people/{number_of(site, HUGO)}/link")
+    path = urlsplit(str(page.one("#invitation")["value"])).path
+    assert site.anonymous().get(path).status == 200
+    site.as_admin().post("/people", {"name": "Hugo", "email": HUGO, "role": "front_desk"})
+    assert site.anonymous().get(path).status == 404
+    assert other.id != site.clinic.id
+
+
 def test_who_is_disabled_is_signed_out_and_may_be_enabled_again(site: Installation) -> None:
     fern, ada = site.as_desk(), site.as_admin()
     ada.get("/people")

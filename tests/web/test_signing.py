@@ -172,6 +172,28 @@ def test_a_new_invitation_replaces_the_earlier_one(site: Installation) -> None:
     assert site.anonymous().get(f"/link/{second}").status == 200
 
 
+def test_who_no_longer_works_there_is_not_let_in_by_an_invitation(site: Installation) -> None:
+    secret = invite(site)
+    with site.change() as session:
+        clinic = session.get_one(Clinic, site.clinic.id)
+        person = staff.find(session, clinic, FERN)
+        staff.leave(session, clinic, person.id, now=site.clock.now(), actor=ADA)
+    page = site.anonymous().post(f"/link/{secret}", {"password": PASSWORD, "again": PASSWORD})
+    assert page.status == 404
+
+
+def test_a_fault_is_logged_without_the_secret_of_a_link(
+    site: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(secret: str) -> None:
+        raise RuntimeError
+
+    site.app.get("/broken/{secret}")(broken)
+    assert site.anonymous().get("/broken/hush").status == 500
+    (said,) = (record.getMessage() for record in caplog.records if record.name == "notifier.web.failures")
+    assert said.endswith(" at GET /broken/{secret}")
+
+
 @pytest.mark.parametrize(
     ("typed", "wrong"),
     [
@@ -226,6 +248,24 @@ def test_what_was_typed_survives_a_lost_sign_in(with_password: Installation) -> 
     kept = page.form("/switch-clinic")
     assert (kept["to"], kept["words"]) == ("7", "line one\nline two")
     assert "password" not in kept
+
+
+@pytest.mark.parametrize(
+    ("form", "headers"),
+    [
+        ({"csrf": ""}, {}),
+        ({}, {"Origin": "https://evil.example"}),
+        ({}, {"Sec-Fetch-Site": "cross-site"}),
+    ],
+)
+def test_nobody_signs_in_for_what_another_site_had_them_send(
+    site: Installation, form: dict[str, str], headers: dict[str, str]
+) -> None:
+    """From there the browser sends no cookies, so even who is signed in would be asked."""
+    page = site.anonymous().post("/patients/1/cancel-all", {"why": "evil"} | form, headers=headers)
+    assert page.status == 401
+    assert page.all("[value=evil]") == []
+    assert page.form("/sign-in")["next"] == "/"
 
 
 def test_a_fragment_for_nobody_is_an_answer_that_leaves_the_page_as_it_is(site: Installation) -> None:
