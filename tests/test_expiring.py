@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from notifier.models import Clinic, Message, MessageEvent, Sender
+from notifier.models import Clinic, Message, Sender
 from tests import cast
 from tests.worker_cast import Shift
 
@@ -42,7 +42,7 @@ def test_what_a_stopped_sender_could_not_send_in_time_is_skipped_and_says_why(sh
     assert (row.status, row.attempts) == ("skipped", 0)
     assert "Twilio refused the account (20003)." in row.reason
     with shift.change() as session:
-        moves = session.scalars(select(MessageEvent).where(MessageEvent.message_id == row.id)).all()
+        moves = cast.events(session, row)
     assert [(move.from_status, move.to_status) for move in moves][-1] == ("scheduled", "skipped")
     assert moves[-1].reason == row.reason
 
