@@ -166,7 +166,7 @@ def join(session: Session, clinic: Clinic, staff_id: int, role: str, *, now: dat
 
 
 def withdraw_invitations(session: Session, person: Staff) -> None:
-    """Links that nobody used lead nowhere any more. One that a clinic made for its own must not open another."""
+    """Links that nobody used lead nowhere any more: what a clinic made for its own must not open another."""
     unused = update(StaffLink).where(
         StaffLink.staff_id == person.id, StaffLink.purpose == "invitation", StaffLink.used_at.is_(None)
     )

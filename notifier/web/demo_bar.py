@@ -42,7 +42,7 @@ def speed(visit: Desk, clock: Running, posted: Posted) -> Response:
     if chosen not in SPEEDS:
         raise InputError("The clock has no such speed.", field="speed")
     clock.set_speed(chosen)
-    return _answer(visit, posted.text("back"))
+    return _answer(visit, posted.path("back", "/"))
 
 
 @router.post("/next")
@@ -51,13 +51,12 @@ def next_message(visit: Desk, clock: Running, posted: Posted) -> Response:
     with visit.reading() as session:
         due = senders.next_due(session, CHANNELS)
     if due is None:
-        return _answer(visit, posted.text("back"), toast="No message is waiting.")
+        return _answer(visit, posted.path("back", "/"), toast="No message is waiting.")
     clock.jump(due)
-    return _answer(visit, posted.text("back"))
+    return _answer(visit, posted.path("back", "/"))
 
 
 def _answer(visit: Visit, back: str, *, toast: str = "") -> Response:
     if visit.is_fragment:
         return visit.fragment("_demo_bar.html", back=back, toast=toast)
-    here = back.startswith("/") and not back.startswith("//")
-    return visit.go(back if here else "/", toast=toast)
+    return visit.go(back, toast=toast)

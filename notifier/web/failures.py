@@ -8,7 +8,7 @@ import uuid
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -22,7 +22,7 @@ from notifier.errors import (
 )
 from notifier.web import api_problems, signing
 from notifier.web.access import place
-from notifier.web.auth import SignInNeeded
+from notifier.web.auth import SAFE, SignInNeeded
 from notifier.web.csrf import Forbidden
 from notifier.web.pages import context_of_anybody
 from notifier.web.site import site_of
@@ -41,6 +41,7 @@ _TITLES = {
     503: "Not just now",
 }
 _NOWHERE = "There is nothing at this address. It may have been mistyped, or what was here is gone."
+_NO_ROOM = "Something in it is longer than there is room for, so nothing was changed. Write it shorter."
 _STALE = "Somebody else changed the same at this moment, so nothing was done. Load the page again to see it."
 
 
@@ -49,6 +50,8 @@ def add_to(app: FastAPI) -> None:
     app.add_exception_handler(NotifierError, _refused)
     app.add_exception_handler(StaleDataError, _stale)
     app.add_exception_handler(IntegrityError, _stale)
+    app.add_exception_handler(OverflowError, _no_room)
+    app.add_exception_handler(DataError, _no_room)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _misaddressed)
     app.add_exception_handler(ClientDisconnect, _gone)
@@ -78,6 +81,13 @@ def _refused(request: Request, error: Exception) -> Response:
 
 def _stale(request: Request, error: Exception) -> Response:
     return answer(request, 409, _STALE)
+
+
+def _no_room(request: Request, error: Exception) -> Response:
+    """A number or a text that no column holds: in an address nothing is there, in a form it cannot be."""
+    if request.method in SAFE:
+        return answer(request, 404, _NOWHERE)
+    return answer(request, 422, _NO_ROOM)
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -32,6 +32,8 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "X-Robots-Tag": "noindex, nofollow",
 }
+_UNKEPT = {"Cache-Control": "no-store"}
+_FILES = ("/static/",)
 _LARGEST = 4 * 1024 * 1024
 # A day's export may be large; the import itself says how large.
 _LARGEST_UPLOAD = 101 * 1024 * 1024
@@ -61,9 +63,9 @@ class Security:
             await self._app(scope, receive, send)
             return
         if self._is_too_large(scope):
-            await _too_large(scope)(scope, receive, self._dressed(send))
+            await _too_large(scope)(scope, receive, self._dressed(scope, send))
             return
-        await self._app(scope, receive, self._dressed(send))
+        await self._app(scope, receive, self._dressed(scope, send))
 
     def _is_too_large(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
@@ -73,11 +75,14 @@ class Security:
         upload = scope["path"].startswith(_UPLOADS)
         return not length.isdecimal() or int(length) > (_LARGEST_UPLOAD if upload else _LARGEST)
 
-    def _dressed(self, send: Send) -> Send:
+    def _dressed(self, scope: Scope, send: Send) -> Send:
+        # A refusal may name a patient too: only files that are the same for everybody are kept anywhere.
+        kept = {} if scope["path"].startswith(_FILES) else _UNKEPT
+
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                for name, value in (self._headers | kept).items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -133,9 +133,11 @@ class Visit:
         if toast:
             with self.transaction() as session:
                 signin.say(session, self.signed.id, _toast(toast, undo))
+        response = RedirectResponse(path, status_code=303)
         if self.is_fragment:
-            return Response(status_code=200, headers={"HX-Redirect": path})
-        return RedirectResponse(path, status_code=303)
+            # Spelled as in the other header: browsers skip a tab or a line's end, and might go elsewhere.
+            return Response(status_code=200, headers={"HX-Redirect": response.headers["location"]})
+        return response
 
 
 def _toast(words: str, undo: Undo | None) -> dict[str, Any]:

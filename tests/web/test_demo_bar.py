@@ -51,7 +51,7 @@ def test_no_other_speed_is_taken(site: Installation, clock: RunningClock, speed:
     assert clock.speed == 0
 
 
-@pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", ""])
+@pytest.mark.parametrize("back", ["//evil.example", "/\\evil.example", "https://evil.example", ""])
 def test_it_leads_nowhere_else(site: Installation, clock: RunningClock, back: str) -> None:
     page = site.as_desk().post("/demo/speed", {"speed": "1", "back": back}, follow=False)
     assert page.response.headers["Location"] == "/"

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import MutableMapping
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -115,6 +116,39 @@ def test_a_fault_is_told_by_a_number_and_kept_from_people(
     assert "+12125550101" not in page.text
     (fault,) = [word.rstrip(".") for word in page.text.split() if len(word) == 9 and word.endswith(".")]
     assert fault in caplog.text
+
+
+@pytest.mark.parametrize(
+    "path", ["/patients/{}", "/messages/{}", "/treatments/{}/sheet", "/?patient={}", "/phone?before={}"]
+)
+def test_a_number_that_no_row_can_have_is_nowhere(site: Installation, path: str) -> None:
+    assert site.as_desk().get(path.format("9" * 30)).status == 404
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_text_that_no_column_holds_is_no_fault(site: Installation) -> None:
+    page = site.as_admin().post(
+        "/people", {"name": "x" * 500, "email": "x@riverside.example", "role": "admin"}
+    )
+    assert (page.status, "longer than there is room for" in page.text) == (422, True)
+
+
+def test_a_refusal_that_names_somebody_is_kept_by_nobody(site: Installation) -> None:
+    site.log()
+    browser = site.as_desk()
+    browser.post("/patients/1/pause")
+    page = browser.post("/patients/1/pause")
+    assert (page.status, "Alice" in page.text) == (409, True)
+    assert page.response.headers["cache-control"] == "no-store"
+    assert "no-store" not in browser.get("/static/app.css").response.headers.get("cache-control", "")
+
+
+@pytest.mark.parametrize("back", ["/\t/evil.example", "/a\nb", "/ñandú"])
+def test_htmx_is_sent_to_where_a_redirect_leads(site: Installation, back: str) -> None:
+    """Browsers leave tabs and ends of lines out of an address, and //evil.example is another site."""
+    treatment = site.log()
+    page = site.as_desk().post(f"/treatments/{treatment}/void", {"back": back}, htmx=True)
+    assert page.response.headers["hx-redirect"] == quote(back)
 
 
 def test_whoever_leaves_while_posting_is_no_fault(
