@@ -22,15 +22,21 @@ LEASE = 30.0  # seconds
 _MOST_PROBLEMS = 500
 
 
+def opened(name: str, data: bytes) -> Sheet:
+    """A file that was dropped. Raises InputError where it cannot be read at all.
+
+    Before any transaction: a large one takes seconds, in which on SQLite nobody else could write.
+    """
+    return read_sheet(data, name.replace("\\", "/").rpartition("/")[2].strip()[:200] or "file.csv")
+
+
 def receive(
-    session: Session, clinic: Clinic, name: str, data: bytes, *, now: datetime, actor: str
+    session: Session, clinic: Clinic, sheet: Sheet, data: bytes, *, now: datetime, actor: str
 ) -> ImportRun:
-    """Keep a file. Raises InputError where it cannot be read at all."""
-    name = name.replace("\\", "/").rpartition("/")[2].strip()[:200] or "file.csv"
-    sheet = read_sheet(data, name)
+    """Keep a file, that `sheet` was read from."""
     run = ImportRun(
         clinic_id=clinic.id,
-        file=name,
+        file=sheet.name,
         content=data,
         state="uploaded",
         total=len(sheet.records),

@@ -77,13 +77,16 @@ def receive(visit: Desk, posted: Posted) -> Response:
         problems["file"] = "Choose the CSV file that your booking system exported."
         return _start(visit, problems)
     data = file.file.read()
-    with problems.catching(), visit.transaction() as session:
-        at = visit.clinic(session)
-        run = import_runs.receive(session, at, file.filename or "", data, now=visit.now(), actor=visit.actor)
-        ready = not _read(session, visit, run).open_questions
+    with problems.catching():
+        sheet = import_runs.opened(file.filename or "", data)
     if problems:
         return _start(visit, Problems(file=problems[""]) if "" in problems else problems)
-    if ready:
+    with visit.transaction() as session:
+        at = visit.clinic(session)
+        run = import_runs.receive(session, at, sheet, data, now=visit.now(), actor=visit.actor)
+    with visit.reading() as session:
+        asks = _read(session, visit, sheet).open_questions
+    if not asks:
         _begin(visit, run.id, dry_run=True)
     return visit.go(f"/import/{run.id}")
 
@@ -105,9 +108,8 @@ class _Reading:
         return unknown or bool(lacking(self.columns.values()))
 
 
-def _read(session: Session, visit: Visit, run: ImportRun, typed: Fields | None = None) -> _Reading:
+def _read(session: Session, visit: Visit, sheet: Sheet, typed: Fields | None = None) -> _Reading:
     at = visit.clinic(session)
-    sheet = import_runs.sheet_of(session, run)
     known = import_runs.remembered(session, at, sheet)
     columns: Mapping[str, str] = known.columns if known is not None else sheet.guess
     if typed is not None:
@@ -173,7 +175,7 @@ def _shown(
         run = import_runs.get(session, visit.clinic(session), run_id)
         interrupted = import_runs.is_interrupted(session, run)
         asks = asks or run.state == "uploaded"
-        reading = _read(session, visit, run, typed) if asks else None
+        reading = _read(session, visit, import_runs.sheet_of(session, run), typed) if asks else None
     template = "import_columns.html" if reading is not None else "import_run.html"
     return visit.page(
         template,
@@ -217,7 +219,7 @@ def name_columns(visit: Desk, posted: Posted, run_id: int) -> Response:
     problems = Problems()
     with visit.reading() as session:
         run = import_runs.get(session, visit.clinic(session), run_id)
-        reading = _read(session, visit, run, posted)
+        reading = _read(session, visit, import_runs.sheet_of(session, run), posted)
     unknown = [kind for kind, _ in reading.kinds if kind not in reading.called]
     if not lacking(reading.columns.values()) and unknown:
         # They are asked for as soon as it is known which column has them.

@@ -232,3 +232,13 @@ def test_an_open_day_without_a_treatment_is_said(site: Installation) -> None:
     page = site.as_desk().get("/import")
     assert "No treatment of Tue 3 Feb 2026 is logged yet" in page.text
     assert "Nothing yet" in page.words(".empty h2")
+
+
+def test_a_file_is_read_while_somebody_else_writes(site: Installation) -> None:
+    """A large one takes seconds, in which on SQLite no message could be sent."""
+    browser = site.as_desk()
+    browser.get("/import")
+    with site.change() as session:
+        session.execute(update(ImportRun).values(done=0))
+        page = dropped(browser, "no,rows,below\n")
+    assert page.status == 422
