@@ -23,6 +23,7 @@ from notifier.models import (
     Sender,
     Treatment,
 )
+from notifier.rules import recipients
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Kind, Priority, Status
 
 
@@ -259,7 +260,16 @@ def behind_stopped_senders(session: Session, now: datetime) -> list[str]:
 def write_test(
     session: Session, clinic: Clinic, channel: str, to: str, *, subject: str, words: str, now: datetime
 ) -> Message:
-    """One message to anyone, due now: it goes the way of every other, and waits only for its turn."""
+    """One message to anyone, due now: it goes the way of every other, and waits only for its turn.
+
+    Raises InputError where it would go to a patient who has said no.
+    """
+    to = recipients.address_key(channel, to)  # as a stop and a patient have it
+    if reach.is_refused(session, clinic, channel, to):
+        raise InputError(
+            "A patient who is written to there has said no. Send the test to an address of your own.",
+            field="to",
+        )
     sender = session.scalar(
         select(Sender)
         .where(Sender.clinic_id == clinic.id, Sender.channel == channel, Sender.active)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from notifier import consent
 from notifier.db import insert_missing
-from notifier.models import Address, Patient, Sender, Suppression
+from notifier.models import Address, Clinic, Patient, Sender, Suppression
 from notifier.rules import recipients
 from notifier.rules.plan import CHANNELS
 
@@ -92,6 +92,18 @@ def load(session: Session, patients: Collection[Patient]) -> Reach:
         consents=consent.standings(session, [patient.id for patient in patients]),
         suppressions={(s.sender_id, s.address): s for s in suppressions},
     )
+
+
+def is_refused(session: Session, clinic: Clinic, channel: str, address: str) -> bool:
+    """Whether a patient who is reached there has said no to this channel, whatever others there say."""
+    column = Patient.phone if channel == "sms" else Patient.email
+    there = session.scalars(
+        select(Patient.id).where(
+            Patient.clinic_id == clinic.id, column == address, Patient.erased_at.is_(None)
+        )
+    ).all()
+    said = consent.standings(session, there) if there else {}
+    return any(not standing.granted for (_, on), standing in said.items() if on == channel)
 
 
 Place = tuple[int, str, str]  # clinic, channel, address

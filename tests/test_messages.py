@@ -236,6 +236,21 @@ def test_a_test_is_due_at_once(session: Session, clinic: Clinic) -> None:
     assert messages.as_json(first(session, clinic))["step"] is None
 
 
+@pytest.mark.parametrize(("channel", "to"), [("sms", "+12125550101"), ("email", "Alice@Example.com")])
+def test_a_test_does_not_go_to_a_patient_who_said_no(
+    session: Session, clinic: Clinic, channel: str, to: str
+) -> None:
+    log(session, clinic)
+    a_test(session, clinic, channel, to)
+    log(session, clinic, plan="cupping", consents=cast.no(channel, on=LOGGED))
+    with pytest.raises(InputError, match="has said no"):
+        a_test(session, clinic, channel, to)
+
+
+def test_a_stop_binds_a_test_however_its_address_is_spelled(session: Session, clinic: Clinic) -> None:
+    assert a_test(session, clinic, "email", "Me@Example.com").to == "me@example.com"
+
+
 def test_without_a_sender_there_is_no_test(session: Session, clinic: Clinic) -> None:
     sender_of(session, clinic, "email").active = False
     session.flush()
