@@ -44,10 +44,10 @@ def correct(visit: Desk, posted: Posted, treatment_id: int) -> Response:
         )
 
     try:
-        patient_id, effect = _change(visit, treatment_id, act)
+        patient_id, version, effect = _change(visit, treatment_id, act)
     except (InputError, StaleTreatment) as error:
         return _again(visit, treatment_id, "correct", posted, error)
-    fields = {"ended_at": before[0].isoformat(), "confirmed": "1"}
+    fields = {"ended_at": before[0].isoformat(), "confirmed": "1", "version": str(version)}
     undo = Undo(f"/treatments/{treatment_id}/correct", fields=fields)
     return _done(visit, patient_id, "The time is corrected.", effect, undo)
 
@@ -65,29 +65,30 @@ def book(visit: Desk, posted: Posted, treatment_id: int) -> Response:
         treatments.book_visit(session, treatment, next_visit, now=visit.now(), actor=visit.actor)
 
     try:
-        patient_id, effect = _change(visit, treatment_id, act)
+        patient_id, version, effect = _change(visit, treatment_id, act)
     except (InputError, StaleTreatment) as error:
         return _again(visit, treatment_id, "visit", posted, error)
     earlier = before[0].isoformat() if before[0] is not None else ""
-    undo = Undo(f"/treatments/{treatment_id}/visit", fields={"next_visit": earlier})
+    undo = Undo(f"/treatments/{treatment_id}/visit", fields={"next_visit": earlier, "version": str(version)})
     return _done(visit, patient_id, "The next visit is noted." if typed else "No next visit.", effect, undo)
 
 
 def _change(
     visit: Visit, treatment_id: int, act: Callable[[Session, Clinic, Treatment], None]
-) -> tuple[int, Effect]:
+) -> tuple[int, int, Effect]:
+    """The patient, the version there is now, and what became of messages."""
     with visit.transaction() as session:
         clinic = visit.clinic(session)
         treatment = treatments.get(session, clinic, treatment_id)
         watch = Watch(session, patients.get(session, clinic, treatment.patient_id))
         act(session, clinic, treatment)
-        return treatment.patient_id, watch.effect()
+        session.flush()
+        return treatment.patient_id, treatment.version, watch.effect()
 
 
 def _require_same(treatment: Treatment, posted: Fields, visit: Visit) -> None:
-    """A form says which version it was made from; an undo follows at once and does not."""
-    version = posted.whole("version")
-    if version is not None and version != treatment.version:
+    """A form says which version it was made from, an undo which one it made."""
+    if posted.whole("version") != treatment.version:
         raise StaleTreatment(
             "Somebody changed this treatment in the meantime. It now ended "
             f"{say(treatment.ended_at, visit.tz)}, next visit: "
