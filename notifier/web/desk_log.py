@@ -26,7 +26,7 @@ from notifier.web.desk_log_form import LogForm
 from notifier.web.desk_log_patient import Chosen, chosen, search, words_of_consent
 from notifier.web.desk_log_preview import Preview, look_ahead
 from notifier.web.forms import Posted, Problems
-from notifier.web.pages import when
+from notifier.web.pages import elsewhere, when, within
 from notifier.web.visit import Undo, Visit
 
 router = APIRouter()
@@ -123,13 +123,8 @@ def name_of(patient: Patient) -> str:
 def _first_message(visit: Visit, course: Course) -> str:
     if course.next is None:
         return "No message will go out."  # why, and what to do about it, stands on the page
-    at = when(course.next.at, course.tz, visit.now())
-    here = "" if course.tz.key == visit.tz.key else f" ({course.tz.key})"
-    return f"First message {_within_a_sentence(at)}{here}."
-
-
-def _within_a_sentence(at: str) -> str:
-    return at[:1].lower() + at[1:] if at.startswith(("Today", "Tomorrow")) else at
+    at = within(when(course.next.at, course.tz, visit.now()))
+    return f"First message {at}{elsewhere(course.tz, visit.tz)}."
 
 
 def _course(session: Session, clinic: Clinic, treatment_id: int) -> Course | None:

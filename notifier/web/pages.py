@@ -30,6 +30,8 @@ def open_templates() -> Environment:
     )
     environment.filters |= {
         "when": when,
+        "within": within,
+        "elsewhere": elsewhere,
         "day": day,
         "clock": clock,
         "typed": typed,
@@ -39,6 +41,7 @@ def open_templates() -> Environment:
         "plural": plural,
         "outcome": status_words.outcome,
         "moved": status_words.moved,
+        "step_name": status_words.step_name,
         "who": status_words.who,
     }
     environment.globals |= {"asset": asset, "shape_of": line.shape_of}
@@ -69,6 +72,18 @@ def when(instant: datetime | None, tz: ZoneInfo, now: datetime | None = None) ->
         return f"{names[apart]} {local:%H:%M}"
     year = "" if local.year == to_local(now, tz).year else f" {local.year}"
     return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}"
+
+
+def within(moment: str) -> str:
+    """A moment as it stands within a sentence: today 17:30."""
+    return (
+        moment[:1].lower() + moment[1:] if moment.startswith(("Today", "Tomorrow", "Yesterday")) else moment
+    )
+
+
+def elsewhere(tz: ZoneInfo, here: ZoneInfo) -> str:
+    """Said after a time on another clock than the clinic's, by the city people know it by: " in Chicago"."""
+    return "" if tz.key == here.key else f" in {tz.key.rpartition('/')[2].replace('_', ' ')}"
 
 
 def day(instant: datetime | date | None, tz: ZoneInfo | None = None) -> str:

@@ -17,7 +17,7 @@ from notifier.outbox_view import Kept, Outbox
 from notifier.rules.zones import zone
 from notifier.web.auth import Desk
 from notifier.web.mail_frame import Scheme, framed
-from notifier.web.pages import when
+from notifier.web.pages import elsewhere, when
 from notifier.web.visit import Visit
 
 _BESIDE = 4  # what fits on a phone beside a form
@@ -125,7 +125,6 @@ def _written(visit: Visit) -> dict[str, Any]:
 
     def at(kept: Kept) -> str:
         tz = zone(kept.timezone) if kept.timezone else visit.tz
-        there = "" if tz.key == visit.tz.key else f" in {tz.key.rpartition('/')[2].replace('_', ' ')}"
-        return when(kept.at, tz, now) + there
+        return when(kept.at, tz, now) + elsewhere(tz, visit.tz)
 
     return {"at": at}

@@ -144,7 +144,7 @@ def test_logged_by_somebody_else_a_moment_ago_it_says_so(site: Installation, des
     site.log(ended_at=site.clock.now() - timedelta(minutes=20))
     page = desk.submit("/log", {"plan": "dry-needling"})
     assert page.status == 409
-    assert "Alice Moreau, Dry needling aftercare of Today 15:20 is logged already" in page.text
+    assert "Alice Moreau, Dry needling aftercare of today 15:20 is logged already" in page.text
     assert treatments(site) == 2
 
 
@@ -227,7 +227,7 @@ def test_who_gets_nothing_today_is_given_the_sheet_too(site: Installation, desk:
     assert "none today" in page.text or page.all(".sheet-offer") == []
     site.clock.jump(cast.at("2026-02-03 21:30"))
     page = save(desk, **NEW | {"first_name": "Omar"}, **YES, plan="dry-needling")
-    assert "the first message comes Tomorrow 09:00, none today." in page.text
+    assert "the first message comes tomorrow 09:00, none today." in page.text
     assert len(page.all(".sheet-offer a")) == 1
 
 

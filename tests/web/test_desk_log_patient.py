@@ -94,7 +94,7 @@ def test_a_landline_and_a_pause_are_said_before_logging(site: Installation, desk
         alice.paused_at, alice.paused_reason = cast.ENDED, "She replied 9."
     text = desk.get(f"/?patient={patient_id}").text
     assert "SMS: The number is a landline, says the carrier." in text
-    assert "Messages are paused since Today 15:30: She replied 9." in text
+    assert "Messages are paused since today 15:30: She replied 9." in text
 
 
 def test_choosing_somebody_leaves_its_trace(site: Installation, desk: Browser) -> None:
@@ -160,4 +160,4 @@ def test_the_preview_of_what_is_logged_already_says_so(site: Installation, desk:
     site.log(ended_at=site.clock.now() - timedelta(minutes=20))
     fields = desk.get(f"/?patient={patient_id}").form("/log") | {"plan": "dry-needling"}
     page = desk.post("/log/preview", fields, htmx=True)
-    assert "Logged already, Today 15:30: see it . Saving adds nothing." in page.text
+    assert "Logged already, today 15:30: see it . Saving adds nothing." in page.text

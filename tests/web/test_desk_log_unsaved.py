@@ -96,7 +96,7 @@ def test_the_preview_speaks_the_patients_language_to_whom_it_is_written(desk_onc
 
 def test_the_preview_names_the_patients_zone_where_it_is_another(desk_once: Browser) -> None:
     page = preview(desk_once, **NEW, **YES, timezone="America/Los_Angeles")
-    assert "Times below are the patient's, America/Los_Angeles" in page.text
+    assert "Times below are the patient's: in Los Angeles" in page.text
     assert page.words(".foreseen time")[0] == "Today 14:40"
 
 

@@ -52,7 +52,7 @@ def test_who_was_here_lately_stands_there_without_asking(site: Installation) -> 
     site.log(CAROL, ended_at=at("2026-02-03 15:00"))
     page = browser.get("/patients")
     assert [link["href"] for link in page.all(".found a")] == ["/patients/1", "/patients/2"]
-    assert "last treated Today 15:30" in page.text
+    assert "last treated today 15:30" in page.text
 
 
 def test_a_patient_is_found_while_one_types_and_enter_goes_there(site: Installation) -> None:
@@ -91,7 +91,7 @@ def test_the_page_has_contact_consent_treatments_and_one_timeline(site: Installa
     _, page = opened(site)
     assert page.status == 200
     assert page.one('a[href="tel:+12125550101"]').get_text() == "(212) 555-0101"
-    assert "Yes to SMS Today 15:30 form" in page.text
+    assert "Yes to SMS today 15:30 form" in page.text
     assert "You may text me." in page.text
     assert "Dr Ruiz · neck · next visit Tue 17 Feb 09:00" in page.text
     assert len(page.all("svg.line")) == 1
@@ -212,7 +212,7 @@ def test_messages_are_paused_and_go_on(site: Installation) -> None:
     site.log(ALICE)
     browser, _ = opened(site)
     page = browser.submit("/patients/1/pause", {"why": "She has a fever."})
-    assert "paused since Today 15:40 : She has a fever." in page.words("main .notice.warn")[0]
+    assert "paused since today 15:40 : She has a fever." in page.words("main .notice.warn")[0]
     assert "nothing planned goes out" in page.toast
     page = browser.submit("/patients/1/resume")
     assert page.all("main .notice.warn") == []

@@ -34,7 +34,7 @@ def test_the_day_has_who_was_treated_with_the_line_and_what_comes_next(site: Ins
     assert page.one("h1").get_text() == "Today, Tue 3 Feb 2026"
     (words,) = page.words(".course")
     assert "15:30 Alice Moreau" in words
-    assert "Next Day 0: what you may feel, Today 17:30 , then 5 more." in words
+    assert "Next Day 0: what you may feel, today 17:30 , then 5 more." in words
     assert len(page.all(".course svg.dot")) == 6
     assert page.words("dl.figures dd") == ["1", "0", "1"]
     assert page.words(".moving li")[0].startswith("Today 17:30 Alice Moreau Day 0: what you may feel")
