@@ -20,7 +20,10 @@ _REASON = "The reader of this address stopped the messages by the link in an e-m
 
 def stop(session: Session, clinic: Clinic, patient: Patient, channel: str, *, now: datetime) -> None:
     """Once: mail programs ask more often, and a second line in the ledger would say nothing new."""
-    lock(session, patient)
+    others = consent_changes.sharing(session, clinic, patient).get(channel, [])
+    # All of them, in one order, and before their messages, as everybody does: a deadlock would lose the no.
+    for one in sorted((patient, *others), key=lambda each: each.id):
+        lock(session, one)
     address = reach.address_of(patient, channel)
     sender = reach.load(session, [patient]).sender(patient, channel)
     if (
@@ -35,7 +38,6 @@ def stop(session: Session, clinic: Clinic, patient: Patient, channel: str, *, no
     suppressions.suppress(session, sender, address, reason=_REASON, now=now, actor=actor)
     consent_changes.note(session, patient, Said((channel,), False, _METHOD), now=now, actor=actor)
     # Another channel may take over, for everybody who is reached there.
-    others = consent_changes.sharing(session, clinic, patient).get(channel, [])
     replan(session, [patient, *others], now=now, actor=actor)
 
 
