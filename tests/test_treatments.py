@@ -231,9 +231,9 @@ def test_what_the_patient_says_counts_though_the_treatment_is_known(session: Ses
 
 @pytest.mark.parametrize("name", ["external_id", "idempotency_key"])
 def test_a_no_counts_though_the_very_same_is_sent_again(session: Session, clinic: Clinic, name: str) -> None:
-    treatment = log(session, clinic, BOB, **{name: "B-1"})
-    again = entry(BOB, consents=yes("email") + no("sms", on=LOGGED), **{name: "B-1"})
-    assert not record(session, clinic, again, LOGGED + MINUTE).is_new
+    treatment = record(session, clinic, replace(entry(BOB), **{name: "B-1"})).treatment
+    refused = entry(BOB, consents=yes("email") + no("sms", on=LOGGED))
+    assert not record(session, clinic, replace(refused, **{name: "B-1"}), LOGGED + MINUTE).is_new
     said = consent.history(session, treatment.patient)
     assert [(line.channel, line.granted) for line in said] == [("sms", False)]
 
