@@ -9,6 +9,7 @@ from datetime import datetime
 from notifier import reach
 from notifier.cases import Case
 from notifier.errors import NotifierError, RenderError
+from notifier.plan_in_words import audience_in_words
 from notifier.planning import step_obstacle
 from notifier.rules import timing
 from notifier.rules.audience import Facts
@@ -94,8 +95,8 @@ def _step(case: Case, now: datetime) -> Verdict | None:
 
 def _not_for(step: Step, facts: Facts, score: int | None) -> str:
     if step.audience.asks_about("score"):
-        said = "no score came" if score is None else f"the latest score is {score}"
-        return f"Not for this patient: the step is for {step.audience.text}, and {said}."
+        said = "No score came." if score is None else f"The latest score is {score}."
+        return f"Not for this patient. Who gets it: {audience_in_words(step.audience)}. {said}"
     return not_for(step, facts)
 
 

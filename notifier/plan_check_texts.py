@@ -123,14 +123,14 @@ def _price(language: str, text: TextTemplate, source: str) -> Iterator[Remark]:
             "warning",
             costly[0][0],
             f"{named} cannot be sent in the plain SMS alphabet, so the whole text goes out as UCS-2: "
-            f"{size.segments} segments to pay instead of {plain}, when names are long.",
+            f"{size.segments} parts to pay instead of {plain}, when names are long.",
         )
     if size.segments > _MOST_SEGMENTS:
         over = size.units - _MOST_SEGMENTS * (67 if size.encoding == "UCS-2" else 153)
         yield Remark(
             "error",
             _start(source),
-            f"When names are long the SMS takes {size.segments} segments; the limit is {_MOST_SEGMENTS}. "
+            f"When names are long the SMS takes {size.segments} parts; the limit is {_MOST_SEGMENTS}. "
             f"Shorten it by {over} character{'' if over == 1 else 's'}.",
         )
 

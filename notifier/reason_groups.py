@@ -98,12 +98,19 @@ _BY_SENTENCE = (
     Group(
         "still-sore",
         "Only for patients who say they are still sore.",
-        likes=("Not for this patient: the step is for score",),
+        likes=(
+            "Not for this patient: the step is for score",
+            "Not for this patient. Who gets it: a score",
+        ),
     ),
     Group(
         "first-only",
         "Only after a first treatment.",
-        likes=("Not for this patient: the step is for first", "Only for a first treatment"),
+        likes=(
+            "Not for this patient: the step is for first",
+            "Not for this patient. Who gets it: not received",
+            "Only for a first treatment",
+        ),
     ),
     Group("no-visit", "No next visit is booked.", codes=("no_visit",), likes=("No next visit is booked",)),
     Group("others-only", "The step is for other patients.", codes=("audience",)),

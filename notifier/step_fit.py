@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import pairwise
 
+from notifier.plan_in_words import audience_in_words
 from notifier.planfiles import Definition
 from notifier.rules.audience import ALWAYS, Facts, Score
 from notifier.rules.plan import Step
@@ -27,7 +28,7 @@ def not_for(step: Step, facts: Facts) -> str:
         return "Only for a first treatment, and the patient received it within 90 days."
     if step.audience.text == "next_visit_booked":
         return "No next visit is booked."
-    return f"Not for this patient: the step is for {step.audience.text}."
+    return f"Not for this patient. Who gets it: {audience_in_words(step.audience)}."
 
 
 def hangs_on_score(scores: Collection[Score]) -> str:

@@ -188,7 +188,7 @@ def test_the_latest_score_decides_which_step_leaves(
     assert (leaves, "sms") in steps(kept, shift)
     status, reason = said(shift, treatment, stays)
     assert status == "skipped"
-    assert ("no score came" if score is None else f"the latest score is {score}") in reason or not score
+    assert ("No score came" if score is None else f"The latest score is {score}") in reason or not score
 
 
 def test_a_step_for_first_treatments_is_not_sent_when_it_was_received_meanwhile(shift: Shift) -> None:

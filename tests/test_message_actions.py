@@ -186,7 +186,7 @@ def test_send_now_of_what_would_be_stopped_is_refused(
     session: Session, clinic: Clinic, treatment: Treatment
 ) -> None:
     message = taken(session, clinic, treatment, "day3-still-sore")
-    with pytest.raises(ConflictError, match="no score came"):
+    with pytest.raises(ConflictError, match="No score came"):
         message_actions.send_now(session, message, now=LOGGED + HOUR, actor=DESK)
     treatment.patient.paused_at, treatment.patient.paused_reason = LOGGED, "a fever"
     with pytest.raises(ConflictError, match="paused: a fever"):

@@ -127,7 +127,7 @@ def test_a_character_that_raises_the_price_is_named_where_it_stands(tmp_path: Pa
     (finding,) = of_sms(tmp_path, SMS.replace("A little", "Zoë – “a\n  little” 😀,\n"))
     assert (finding.severity, finding.line) == ("warning", 2)
     assert finding.message.startswith('"😀" (grinning face) cannot be sent in the plain SMS alphabet')
-    assert "2 segments to pay instead of 1" in finding.message
+    assert "2 parts to pay instead of 1" in finding.message
 
 
 def test_letters_that_are_folded_cost_nothing(tmp_path: Path) -> None:

@@ -258,7 +258,7 @@ def test_a_step_for_treated_areas_needs_one_of_them() -> None:
     (without,) = preview(definition, ended_at=EVENING, timezone=NEW_YORK)
     (treated,) = preview(definition, ended_at=EVENING, timezone=NEW_YORK, areas=["neck"])
     assert (without.status, treated.status) == ("skipped", "scheduled")
-    assert without.reason == "Not for this patient: the step is for areas:neck,shoulder."
+    assert without.reason == "Not for this patient. Who gets it: treated at neck, shoulder."
 
 
 def test_a_text_without_an_email_shows_none() -> None:

@@ -127,7 +127,7 @@ def test_send_now_is_offered_with_what_it_would_do(session: Session, clinic: Cli
     assert detail.send_now.startswith("It cannot leave before Wed 4 Feb ")
     sore = told(session, clinic, rows["day3-still-sore"].id)
     assert "send-now" not in sore.actions
-    assert "no score came" in sore.send_now
+    assert "No score came" in sore.send_now
 
 
 def test_a_second_one_names_the_first(session: Session, clinic: Clinic) -> None:

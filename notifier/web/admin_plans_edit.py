@@ -12,6 +12,7 @@ from notifier import retiming
 from notifier.errors import InputError
 from notifier.plan_editing import Draft, StepDraft
 from notifier.rules.zones import to_local
+from notifier.status_words import step_name
 from notifier.web import admin_plans_what_if as what_if
 from notifier.web.admin_plans_form import Editor, Saved, edited, editor, fresh, saved, show, typed
 from notifier.web.admin_plans_what_if import Question
@@ -64,7 +65,7 @@ def _ordered(order: str, draft: Draft, base: Saved) -> tuple[str, str]:
         made = steps.add(draft, base.used)
         return (
             made.row,
-            f"{made.key} is the last step now. Give it a name before you save: it stays for good.",
+            f"{step_name(made.key)} is the last step now. Give it a name before you save: it stays for good.",
         )
     found = _ORDER.fullmatch(order)
     if found is None:
@@ -74,7 +75,7 @@ def _ordered(order: str, draft: Draft, base: Saved) -> tuple[str, str]:
         step = _VERBS[verb](draft, row, base)
     except InputError as error:
         return row, str(error)
-    return step.row, _SAID[verb].format(step.key)
+    return step.row, _SAID[verb].format(step_name(step.key))
 
 
 _VERBS: dict[str, Callable[[Draft, str, Saved], StepDraft]] = {

@@ -46,7 +46,7 @@ def field(page: Page, name: str) -> str:
 
 
 def test_a_dragged_dot_changes_the_field_and_what_if_follows(editor: Page) -> None:
-    before = editor.locator(".what-row", has_text="day2-soreness-score").inner_text()
+    before = editor.locator(".what-row", has_text="Day 2: soreness score").inner_text()
     drag(editor, "s2", 4)
     after = field(editor, "s2-after")
     hours, minutes = re.fullmatch(r"(\d+)(h|m)", after).groups()  # type: ignore[union-attr]
@@ -54,7 +54,7 @@ def test_a_dragged_dot_changes_the_field_and_what_if_follows(editor: Page) -> No
     assert int(hours) * (60 if minutes == "h" else 1) % 15 == 0
     expect(editor.locator("#when-s2")).to_have_text(after)
     expect(editor.locator(".bar-words")).to_contain_text("Changed, not saved yet.")
-    expect(editor.locator(".what-row", has_text="day2-soreness-score")).not_to_have_text(before)
+    expect(editor.locator(".what-row", has_text="Day 2: soreness score")).not_to_have_text(before)
 
 
 def test_a_step_counted_in_days_snaps_to_days_and_one_with_a_time_to_half_hours(editor: Page) -> None:
@@ -108,10 +108,10 @@ def test_an_audience_is_put_together_from_its_words(editor: Page) -> None:
 def test_steps_are_copied_and_what_was_typed_outlives_going_away_and_back(editor: Page) -> None:
     editor.locator("#step-s1 summary").click()
     editor.locator("#f-s1-after").fill("26h")
-    editor.get_by_role("button", name="Copy day1-soreness-is-normal").click()
+    editor.get_by_role("button", name="Copy Day 1: soreness is normal").click()
     expect(editor.locator("#f-s7-key")).to_have_value("day1-soreness-is-normal-copy")
     editor.locator("#f-s7-key").fill("day2-once-more")
-    expect(editor.locator("#sum-s7")).to_contain_text("day2-once-more")
+    expect(editor.locator("#sum-s7")).to_contain_text("Day 2: once more")
     editor.goto(editor.url.replace(NEEDLING, "/plans"))
     editor.go_back()
     expect(editor.locator("#f-s7-key")).to_have_value("day2-once-more")

@@ -80,7 +80,7 @@ def test_a_new_plan_is_a_copy_under_a_name_of_its_own(
 def test_an_empty_plan_begins_with_one_step_and_nothing_wrong(site: Installation, admin: Browser) -> None:
     admin.get("/plans")
     page = admin.submit("/plans", {"name": "Taping", "source": ""})
-    assert page.words(".step strong") == ["day1-how-are-you"]
+    assert page.words(".step strong") == ["Day 1: how are you"]
     assert page.words(".bar-words") == ["Nothing is changed."]
 
 

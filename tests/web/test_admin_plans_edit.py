@@ -54,7 +54,7 @@ def test_what_is_typed_is_checked_beside_its_field(reader: Browser) -> None:
     assert page.words("#say-s2-at")[0].startswith("Error: A time of day goes with days")
     assert page.words("#say-min_gap")[0].startswith('Error: "often" is not a duration')
     assert page.words("#say-s3-after") == [""]
-    assert page.words("#sum-s1") == ["day1-soreness-is-normal 1 error"]
+    assert page.words("#sum-s1") == ["Day 1: soreness is normal 1 error"]
     assert "3 things to put right." in page.words("#save-bar")[0]
 
 
@@ -70,8 +70,8 @@ def test_the_axis_and_what_if_follow_what_is_typed(reader: Browser) -> None:
     assert page.words("#when-s1") == ["26h"]
     moved, stood = (float(str(p.one("#dot-s1")["x"])[:-1]) for p in (page, before))
     assert moved > stood
-    assert [row for row in page.words(".what-head") if "day1-" in row] == [
-        "Wed 11 Feb 17:30 26 h day1-soreness-is-normal · SMS"
+    assert [row for row in page.words(".what-head") if "Day 1: " in row] == [
+        "Wed 11 Feb 17:30 26 h Day 1: soreness is normal · SMS"
     ]
 
 
@@ -79,18 +79,18 @@ def test_a_step_that_is_switched_off_is_told_apart_and_does_not_go_out(reader: B
     typed = form(reader)
     del typed["s1-on"]
     page = reader.post(CHECK, typed, htmx=True)
-    assert page.words("#sum-s1") == ["day1-soreness-is-normal off"]
+    assert page.words("#sum-s1") == ["Day 1: soreness is normal off"]
     assert not any("day1-" in row for row in page.words(".what-row"))
 
 
 @pytest.mark.parametrize(
     ("preset", "ended", "row"),
     [
-        ("evening", "2026-02-10T20:45", "Wed 11 Feb 09:00 12 h 15 day0-what-you-may-feel · SMS"),
-        ("night", "2026-02-10T03:00", "Tue 10 Feb 09:00 6 h day0-what-you-may-feel · SMS"),
-        ("spring", "2026-03-07T17:30", "Sun 8 Mar 16:30 22 h day1-soreness-is-normal · SMS"),
-        ("autumn", "2026-10-31T17:30", "Sun 1 Nov 14:30 22 h day1-soreness-is-normal · SMS"),
-        ("far", "2026-02-10T15:30", "Wed 11 Feb 13:30 22 h day1-soreness-is-normal · SMS"),
+        ("evening", "2026-02-10T20:45", "Wed 11 Feb 09:00 12 h 15 Day 0: what you may feel · SMS"),
+        ("night", "2026-02-10T03:00", "Tue 10 Feb 09:00 6 h Day 0: what you may feel · SMS"),
+        ("spring", "2026-03-07T17:30", "Sun 8 Mar 16:30 22 h Day 1: soreness is normal · SMS"),
+        ("autumn", "2026-10-31T17:30", "Sun 1 Nov 14:30 22 h Day 1: soreness is normal · SMS"),
+        ("far", "2026-02-10T15:30", "Wed 11 Feb 13:30 22 h Day 1: soreness is normal · SMS"),
     ],
 )
 def test_what_if_has_the_nights_that_matter_at_hand(
@@ -115,23 +115,23 @@ def test_a_question_that_cannot_be_is_told_and_the_plan_is_still_shown(reader: B
 def test_steps_are_added_copied_moved_removed_and_kept_without_a_script(reader: Browser) -> None:
     reader.get(NEEDLING)
     for do, first in (
-        ("copy-s0", ["day0-what-you-may-feel", "day0-what-you-may-feel-copy"]),
-        ("later-s0", ["day0-what-you-may-feel-copy", "day0-what-you-may-feel"]),
-        ("remove-s7", ["day0-what-you-may-feel", "day1-soreness-is-normal"]),
-        ("add", ["day0-what-you-may-feel", "day1-soreness-is-normal"]),
+        ("copy-s0", ["Day 0: what you may feel", "Day 0: what you may feel copy"]),
+        ("later-s0", ["Day 0: what you may feel copy", "Day 0: what you may feel"]),
+        ("remove-s7", ["Day 0: what you may feel", "Day 1: soreness is normal"]),
+        ("add", ["Day 0: what you may feel", "Day 1: soreness is normal"]),
     ):
         assert reader.page is not None
         page = reader.post(EDIT, whole(reader.page) | {"do": do})
         assert page.words(".step strong")[:2] == first, do
     page = reader.post(EDIT, whole(page) | {"do": "remove-s1", "s2-after": "47h"})
-    assert page.words(".step.gone strong") == ["day1-soreness-is-normal"]
+    assert page.words(".step.gone strong") == ["Day 1: soreness is normal"]
     assert page.words(".note, .notice[role=status] p") == [
-        "day1-soreness-is-normal is removed when you save."
+        "Day 1: soreness is normal is removed when you save."
     ]
     page = reader.post(EDIT, whole(page) | {"do": "keep-s1"})
     assert page.all(".step.gone") == []
     assert whole(page)["s2-after"] == "47h"
-    assert page.words(".step strong")[-1] == "new-message"
+    assert page.words(".step strong")[-1] == "New message"
 
 
 def test_what_was_typed_survives_a_lost_sign_in(site_once: Installation, reader: Browser) -> None:

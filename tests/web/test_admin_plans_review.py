@@ -72,14 +72,16 @@ def test_the_effect_is_shown_before_anything_is_saved(site: Installation, admin:
     page = reviewed(admin, s1_after="26h")
     assert page.words("h1") == ["New version 2"]
     assert page.words(".changes li") == [
-        f"{DAY1} : when: 22 hours after the treatment → 26 hours after the treatment."
+        f"Day 1: soreness is normal : when: 22 hours after the treatment → 26 hours after the treatment."
     ]
     new, pending = page.words(".choices label")
     assert new == "New treatments only. 6 pending messages of 1 treatment stay as they are."
     assert pending.startswith("Pending messages too. 1 moves (4 h later)")
-    row = next(tag for tag in page.all(".effect tbody tr") if DAY1 in tag.get_text())
+    row = next(tag for tag in page.all(".effect tbody tr") if "Day 1: soreness is normal" in tag.get_text())
     assert [cell.get_text(strip=True) for cell in row.select("td")] == ["1", "1", "4 h later", "0"]
-    assert page.words(".examples li")[0].startswith(f"Alice Moreau {DAY1} Tomorrow 13:30 → Tomorrow 17:30")
+    assert page.words(".examples li")[0].startswith(
+        f"Alice Moreau Day 1: soreness is normal Tomorrow 13:30 → Tomorrow 17:30"
+    )
     assert "Nothing that was already sent is ever sent again." in page.text
     assert len(versions(site)) == 1
 
@@ -109,7 +111,7 @@ def test_a_step_that_is_switched_off_stops_what_is_pending_and_comes_back(
     typed = admin.get(NEEDLING).form(REVIEW)
     del typed["s5-on"]
     page = admin.post(REVIEW, typed)
-    assert f"{DAY5} : switched off." in page.words(".changes li")
+    assert "Day 5: how it works : switched off." in page.words(".changes li")
     save(admin, page, "pending")
     finished(admin)
     assert message(site, treatment, DAY5)[0] == "cancelled"
@@ -204,7 +206,7 @@ def test_the_history_says_who_changed_what_and_leads_back(site: Installation, ad
     page = admin.get(f"{NEEDLING}/versions")
     assert page.words("article h2") == ["Version 2 current", "Version 1"]
     assert page.words(".changes li") == [
-        f"{DAY1} : when: 22 hours after the treatment → 26 hours after the treatment."
+        f"Day 1: soreness is normal : when: 22 hours after the treatment → 26 hours after the treatment."
     ]
     assert "by ada@riverside.example" in page.words("article p")[0]
     back = f"{NEEDLING}/versions/1/return"
