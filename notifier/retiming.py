@@ -284,12 +284,18 @@ def _follow(session: Session, aim: Target, patient_ids: Collection[int], now: da
     patients, world = read(session, patient_ids, now, aim.definitions)
     writer = _Writer(session, world, now, aim.actor, aim.because)
     changes = writer.write(desired(world, patients, now))
-    # What is only on another version now has not changed to anybody who reads it.
-    return changes.added + len(writer.events)
+    return changes.added + writer.moved
 
 
 class _Writer(ColumnWriter):
     """Says in each event when the message would have been due, since the row itself no longer knows."""
+
+    moved = 0
+
+    def apply(self, message: Message, moved: dict[str, Any]) -> None:
+        """Counts what goes out at another time or no longer; of the rest only the reason is another."""
+        self.moved += "status" in moved or ("due_at" in moved and message.status == Status.SCHEDULED)
+        super().apply(message, moved)
 
     def told(self, message: Message, moved: dict[str, Any]) -> str:
         reason = super().told(message, moved)
