@@ -86,3 +86,6 @@ document.querySelectorAll(".side [aria-current]").forEach((here) => {
   const strip = here.closest("ul");
   if (strip.scrollWidth > strip.clientWidth) strip.scrollLeft = here.offsetLeft - strip.clientWidth / 2;
 });
+
+// A form that came back goes on where it is wrong.
+document.querySelector("main [aria-invalid=true]")?.focus();

@@ -180,9 +180,6 @@
   part.addEventListener("htmx:afterSwap", showWords);
   showWords();
 
-  // After a mistake one goes on where it is.
-  form.querySelector("[aria-invalid=true]")?.focus();
-
   // Typed but not chosen: the answer says so beside the field, which is in another form.
   form.addEventListener("submit", remember, { capture: true });
 })();
