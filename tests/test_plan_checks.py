@@ -120,7 +120,7 @@ def test_an_sms_that_fits_only_short_names_is_too_long(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "taping")
     (finding,) = of_sms(tmp_path, sms % not_quite)
     assert (finding.severity, finding.line) == ("error", 1)
-    assert "takes 3 segments; the limit is 2. Shorten it by 1 character." in finding.message
+    assert "takes 3 parts; the limit is 2. Shorten it by 1 character." in finding.message
 
 
 def test_a_character_that_raises_the_price_is_named_where_it_stands(tmp_path: Path) -> None:
