@@ -110,6 +110,15 @@ def remember(
     session.flush()
 
 
+# As people call what an import cannot do without.
+_NEEDED = {
+    "first_name": "the patient's name",
+    "phone or email": "a phone or an e-mail address",
+    "plan": "the treatment",
+    "ended_at": "when it ended",
+}
+
+
 def _require(columns: Mapping[str, str]) -> None:
     chosen = [column for column in columns.values() if column]
     twice = {column for column in chosen if chosen.count(column) > 1}
@@ -120,7 +129,8 @@ def _require(columns: Mapping[str, str]) -> None:
         )
     if missing := lacking(chosen):
         raise InputError(
-            f"No column says {', '.join(missing).replace('_', ' ')}. Say which one does.", field="columns"
+            f"No column gives {', '.join(_NEEDED.get(name, name) for name in missing)}. Say which one does.",
+            field="columns",
         )
 
 

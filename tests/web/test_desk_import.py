@@ -151,7 +151,7 @@ def test_columns_that_cannot_work_are_refused_and_what_was_chosen_stays(site: In
     browser.get(f"/import/{run}")
     page = browser.submit(f"/import/{run}/columns", {"column.1": "", "column.0": "last_name"})
     assert page.status == 422
-    assert "No column says first name, phone or email." in page.text
+    assert "No column gives the patient's name, a phone or an e-mail address." in page.text
     assert page.form(f"/import/{run}/columns")["column.0"] == "last_name"
     page = browser.submit(f"/import/{run}/columns", {"column.1": "full_name", "column.0": "full_name"})
     assert "Two columns cannot both be full name" in page.text
