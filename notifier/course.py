@@ -107,7 +107,9 @@ class Course:
             return ""
         # What binds every step says more than what binds one of them.
         told = sorted(self.placed, key=lambda item: item.message.reason_code in _OF_ONE_STEP)
-        return next((item.message.reason for item in told), "The plan has no messages.")
+        reason = next((item.message.reason for item in told), "The plan has no messages.")
+        # Said of the treatment rather than beside the message, "it" would be the treatment.
+        return f"The first message {reason[3:]}" if reason.startswith("It was useful ") else reason
 
 
 def courses(
