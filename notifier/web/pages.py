@@ -20,7 +20,9 @@ from notifier.web import line
 STATIC = Path(__file__).resolve().parent / "static"
 
 
+@cache
 def open_templates() -> Environment:
+    """One for the process, which compiles each template once."""
     environment = Environment(
         loader=FileSystemLoader([templates_dir() / "pages"]),
         undefined=StrictUndefined,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import httpx2
@@ -20,7 +21,10 @@ class Page:
         self.response = response
         self.status = response.status_code
         self.path = response.url.raw_path.decode()
-        self.html = BeautifulSoup(response.text, "html.parser")
+
+    @cached_property
+    def html(self) -> BeautifulSoup:
+        return BeautifulSoup(self.response.text, "html.parser")
 
     @property
     def text(self) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from starlette.datastructures import State
 
 from notifier import db, signin, staff
 from notifier.clock import JumpingClock
@@ -28,6 +30,12 @@ NAMES = {FERN: "Fern Quist", ADA: "Ada Okoye", HUGO: "Hugo Prentice"}
 PASSWORD = "correct horse battery staple"
 
 
+@cache
+def common_app() -> FastAPI:
+    """One for all tests of a process, in turn: the first visit to a new one builds all its routes."""
+    return create_app(Settings(), db.open_engine("sqlite://"), JumpingClock(cast.LOGGED))
+
+
 class Installation:
     """`clock` stands still at the moment after the cast's treatments are logged, until a test moves it."""
 
@@ -39,13 +47,15 @@ class Installation:
         *,
         now: datetime = cast.LOGGED,
         hired: bool = False,
+        app: FastAPI | None = None,
         **sections: Any,
     ) -> None:
         self.engine, self.clinic, self.folder = engine, clinic, folder
         self.clock = JumpingClock(now)
         given = {"delivery": {"outbox_file": folder / "outbox.jsonl"}} | sections
         self.settings = Settings.model_validate(given)
-        self.app: FastAPI = create_app(self.settings, engine, self.clock)
+        self.app = app or create_app(self.settings, engine, self.clock)
+        self.app.state = State({"site": Site(self.settings, engine, self.clock)})
         if hired:
             return  # a second look at the same database
         with self.change() as session:

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from notifier import clinics, db
 from notifier.models import Clinic
 from tests.databases import SqliteFiles
-from tests.web.cast import Installation
+from tests.web.cast import Installation, common_app
 
 
 @pytest.fixture
@@ -26,8 +26,11 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def site(engine: Engine, clinic: Clinic, tmp_path: Path) -> Installation:
-    return Installation(engine, clinic, tmp_path)
+def site(engine: Engine, clinic: Clinic, tmp_path: Path) -> Iterator[Installation]:
+    app = common_app()
+    routes = list(app.router.routes)
+    yield Installation(engine, clinic, tmp_path, app=app)
+    app.router.routes[:] = routes
 
 
 @pytest.fixture(scope="module")

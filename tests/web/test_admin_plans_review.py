@@ -72,7 +72,7 @@ def test_the_effect_is_shown_before_anything_is_saved(site: Installation, admin:
     page = reviewed(admin, s1_after="26h")
     assert page.words("h1") == ["New version 2"]
     assert page.words(".changes li") == [
-        f"Day 1: soreness is normal : when: 22 hours after the treatment → 26 hours after the treatment."
+        "Day 1: soreness is normal : when: 22 hours after the treatment → 26 hours after the treatment."
     ]
     new, pending = page.words(".choices label")
     assert new == "New treatments only. 6 pending messages of 1 treatment stay as they are."
@@ -80,7 +80,7 @@ def test_the_effect_is_shown_before_anything_is_saved(site: Installation, admin:
     row = next(tag for tag in page.all(".effect tbody tr") if "Day 1: soreness is normal" in tag.get_text())
     assert [cell.get_text(strip=True) for cell in row.select("td")] == ["1", "1", "4 h later", "0"]
     assert page.words(".examples li")[0].startswith(
-        f"Alice Moreau Day 1: soreness is normal Tomorrow 13:30 → Tomorrow 17:30"
+        "Alice Moreau Day 1: soreness is normal Tomorrow 13:30 → Tomorrow 17:30"
     )
     assert "Nothing that was already sent is ever sent again." in page.text
     assert len(versions(site)) == 1
@@ -206,7 +206,7 @@ def test_the_history_says_who_changed_what_and_leads_back(site: Installation, ad
     page = admin.get(f"{NEEDLING}/versions")
     assert page.words("article h2") == ["Version 2 current", "Version 1"]
     assert page.words(".changes li") == [
-        f"Day 1: soreness is normal : when: 22 hours after the treatment → 26 hours after the treatment."
+        "Day 1: soreness is normal : when: 22 hours after the treatment → 26 hours after the treatment."
     ]
     assert "by ada@riverside.example" in page.words("article p")[0]
     back = f"{NEEDLING}/versions/1/return"
