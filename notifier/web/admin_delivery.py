@@ -45,6 +45,7 @@ def show(request: Request, visit: Admin) -> Response:
             found=found,
             presets=presets(asked, "/delivery"),
             options=_options(session, clinic),
+            country=clinic.country,
             series=charts.SERIES,
         )
     if found:
