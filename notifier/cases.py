@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import plans, reach
+from notifier import known_plans, reach
 from notifier.errors import NotifierError
 from notifier.links import Links
 from notifier.models import (
@@ -121,28 +121,13 @@ def _definitions(session: Session, ids: Collection[int]) -> tuple[dict[int, Defi
     columns = PlanVersion.id, PlanVersion.number, PlanVersion.digest
     for version in session.execute(select(*columns).where(PlanVersion.id.in_(ids))).all():
         try:
-            definitions[version.id] = _definition(session, version.id, version.digest)
+            definitions[version.id] = known_plans.definition(session, version.id, version.digest)
         except Exception as error:
             # Written by another version of this program, or by hand: its messages wait, the others go on.
             log.exception("plan version %s cannot be read", version.id)
             said = str(error) if isinstance(error, NotifierError) else type(error).__name__
             unreadable[version.id] = f"Version {version.number} of its plan cannot be read: {said}"
     return definitions, unreadable
-
-
-# A version never changes, so its content is fetched and read once.
-_READ: dict[tuple[int, str], Definition] = {}
-_READ_AT_MOST = 500
-
-
-def _definition(session: Session, version_id: int, digest: str) -> Definition:
-    known = _READ.get((version_id, digest))
-    if known is None:
-        known = plans.definition(session.get_one(PlanVersion, version_id))
-        if len(_READ) >= _READ_AT_MOST:
-            _READ.clear()
-        _READ[version_id, digest] = known
-    return known
 
 
 _Row = TypeVar("_Row", Clinic, Sender, Patient, Treatment, Message)

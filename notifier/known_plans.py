@@ -13,7 +13,7 @@ from notifier.planfiles import Definition
 
 # By id and digest: another database has other versions under the same ids.
 _READ: dict[tuple[int, str], Definition] = {}
-_READ_AT_MOST = 200
+_READ_AT_MOST = 500
 
 
 def definitions(session: Session, version_ids: Iterable[int]) -> dict[int, Definition]:
@@ -21,10 +21,10 @@ def definitions(session: Session, version_ids: Iterable[int]) -> dict[int, Defin
     if not wanted:
         return {}
     rows = session.execute(select(PlanVersion.id, PlanVersion.digest).where(PlanVersion.id.in_(wanted)))
-    return {version_id: _definition(session, version_id, digest) for version_id, digest in rows}
+    return {version_id: definition(session, version_id, digest) for version_id, digest in rows}
 
 
-def _definition(session: Session, version_id: int, digest: str) -> Definition:
+def definition(session: Session, version_id: int, digest: str) -> Definition:
     known = _READ.get((version_id, digest))
     if known is None:
         known = plans.definition(session.get_one(PlanVersion, version_id))
