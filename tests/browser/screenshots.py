@@ -33,11 +33,14 @@ def take(folder: Path) -> None:
         clock.jump(demo.START + INTO_THE_WEEK)
         pages = create_app(shown.settings, shown.engine, clock)
         link = next(iter(shown.links.values()))
-        with listen_near("127.0.0.1", 0) as listening, serving(pages, listening) as address:
-            with sync_playwright() as playwright:
-                browser = noted().launch(playwright)
-                _take_all(browser, address, link, _patient(shown), folder)
-                browser.close()
+        with (
+            listen_near("127.0.0.1", 0) as listening,
+            serving(pages, listening) as address,
+            sync_playwright() as playwright,
+        ):
+            browser = noted().launch(playwright)
+            _take_all(browser, address, link, _patient(shown), folder)
+            browser.close()
         shown.engine.dispose()
 
 

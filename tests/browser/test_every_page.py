@@ -10,7 +10,7 @@ from playwright.sync_api import Page
 
 from notifier import clinics, db
 from tests.browser.axe import violations
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import APART, Look, OpenPage
 from tests.browser.entering import enter
 from tests.databases import SqliteFiles
 from tests.web.cast import ADA, Installation
@@ -18,9 +18,6 @@ from tests.web.conftest import Live, serving
 from tests.web.day import live_through
 from tests.web.test_routes import PAGES, PUBLIC, methods
 from tests.web.test_scoping import address
-
-# In both colour schemes and both sizes; each scheme is seen in one size, as colours do not depend on it.
-LOOKS = ("desktop-light", "phone-dark")
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +48,11 @@ def filled(route: APIRoute, site: Installation) -> str:
     return address(route, site) if route.param_convertors else route.path
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", APART)
 def test_every_page_is_accessible_and_keeps_within_its_frame(
-    look: str, open_page: OpenPage, lived_in: Live
+    look: Look, open_page: OpenPage, lived_in: Live
 ) -> None:
-    page = open_page(look)  # type: ignore[arg-type]
+    page = open_page(look)
     enter(page, lived_in, ADA)
     paths = whole_pages(lived_in.installation)
     assert len(paths) > 15, paths

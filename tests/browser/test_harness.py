@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 from notifier import web
 from notifier.web.security import CONTENT_SECURITY_POLICY as POLICY
 from tests.browser.axe import axe, violations
+from tests.browser.conftest import LOOKS
 from tests.browser.watching import Watch
 
 STATIC = Path(web.__file__).parent / "static"
@@ -114,6 +115,7 @@ def test_axe_looks_at_the_size_of_targets_too(phone: Page) -> None:
     assert {found.partition(" ")[0] for found in violations(phone)} == {"target-size"}
 
 
+@pytest.mark.parametrize("page", LOOKS, indirect=True)
 def test_pages_have_their_looks_and_work_under_the_policy(page: Page, request: pytest.FixtureRequest) -> None:
     """Pico and HTMX are there and do what they are for; axe gets in, and finds nothing."""
     show(page, ASKING)
