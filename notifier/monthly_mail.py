@@ -16,6 +16,7 @@ from notifier.rules import months
 from notifier.rules.months import Month
 from notifier.rules.zones import to_instant, to_local, zone
 from notifier.searching import midnight
+from notifier.text_cost import money
 
 log = logging.getLogger(__name__)
 
@@ -124,4 +125,4 @@ def share(coverage: Coverage) -> str:
 
 def cost(made: Report) -> str:
     """Empty where nobody has said what a part costs."""
-    return "" if made.texts.cost is None else f"{made.texts.cost:,.2f} {made.texts.currency}"
+    return "" if made.texts.cost is None else money(made.texts.cost, made.texts.currency)

@@ -105,7 +105,7 @@ def test_it_speaks_the_clinics_language(shift: Shift) -> None:
     text = mail.words.replace("\\", "")
     assert mail.subject == "Riverside Physio: los cuidados en febrero de 2026"
     assert "- 1: No consta el consentimiento." in text
-    assert "- Partes de SMS: 0, que costaron 0.00 EUR" in text
+    assert "- Partes de SMS: 0, que costaron €0.00" in text
 
 
 def test_a_worker_that_was_down_for_weeks_does_not_tell_old_news(shift: Shift) -> None:

@@ -87,7 +87,7 @@ def test_with_a_price_it_says_what_the_texts_cost(site: Installation, admin: Bro
         clinic = session.scalars(select(Clinic)).one()
         clinic.sms_price, clinic.currency = 0.05, "EUR"
     page = admin.get("/report/2026-02")
-    assert lines(page)["their cost"] == "0.00 EUR"
+    assert lines(page)["their cost"] == "€0.00"
     assert "is set under" not in page.text
 
 
