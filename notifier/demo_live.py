@@ -6,6 +6,7 @@ import queue
 import signal
 import socket
 import threading
+from abc import ABC, abstractmethod
 from datetime import datetime
 
 from sqlalchemy import Engine
@@ -50,15 +51,15 @@ def keep_open(
     serve(pages, listening, lambda: screen.door(address, links, stays=True))
 
 
-class _Beside:
+class _Beside(ABC):
     """A thread for as long as the pages are open."""
 
     def __init__(self, engine: Engine, screen: Screen) -> None:
         self.engine, self.screen = engine, screen
         self._thread = threading.Thread(target=self.work, name=type(self).__name__, daemon=True)
 
-    def work(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def work(self) -> None: ...
 
     def start(self) -> None:
         self._thread.start()
