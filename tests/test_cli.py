@@ -220,7 +220,7 @@ def test_json_is_all_that_stands_on_stdout(home: Home, tmp_path: Path) -> None:
         ["patient", "find", "Nobody"],
         ["patient", "change", 1, "--language", "es"],
         ["patient", "consent", 1, "sms", "--no"],
-        ["send-test", "sms", "2125550101"],
+        ["send-test", "sms", "2125550177"],
         ["user", "list"],
         ["user", "add", "roe@example.com", "--name", "Roe"],
         ["user", "list"],

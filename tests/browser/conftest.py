@@ -1,4 +1,7 @@
-"""One Chromium a process, and pages in it as a desk sees them and as a phone does, in light and in dark."""
+"""One Chromium a process, and pages in it as a desk sees them and as a phone does, in light and in dark.
+
+A test asks for `live` before its page: then the page closes first, and calls no server that is gone already.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from contextlib import ExitStack
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from tests.browser.chromium import noted
 from tests.browser.watching import Watch
@@ -24,6 +27,7 @@ SCHEMES: dict[str, Literal["light", "dark"]] = {"light": "light", "dark": "dark"
 
 # For what a page does at once; a test that waits for a message to go out says how long.
 PATIENCE = 10_000
+expect.set_options(timeout=PATIENCE)
 
 OpenPage = Callable[[Look], Page]
 

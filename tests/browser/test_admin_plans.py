@@ -16,7 +16,7 @@ NEEDLING = "/plans/dry-needling"
 
 
 @pytest.fixture
-def editor(desktop: Page, live: Live) -> Page:
+def editor(live: Live, desktop: Page) -> Page:
     return opened(desktop, live)
 
 
@@ -121,7 +121,7 @@ def test_steps_are_copied_and_what_was_typed_outlives_going_away_and_back(editor
     assert field(editor, "s1-after") == "22h"
 
 
-def test_the_editor_is_accessible_with_its_forms_open_and_something_wrong(page: Page, live: Live) -> None:
+def test_the_editor_is_accessible_with_its_forms_open_and_something_wrong(live: Live, page: Page) -> None:
     opened(page, live)
     page.locator("#step-s1 summary").click()
     page.locator("#f-s1-after").fill("40h")

@@ -33,7 +33,7 @@ def due(live: Live, treatment: int) -> str:
         return wall(session.scalars(query).one())
 
 
-def test_a_plan_is_tuned_and_pending_messages_move(desktop: Page, live: Live) -> None:
+def test_a_plan_is_tuned_and_pending_messages_move(live: Live, desktop: Page) -> None:
     treatment = live.installation.log()
     assert due(live, treatment) == "2026-02-04 13:30"
     tuned(desktop, live)
@@ -48,7 +48,7 @@ def test_a_plan_is_tuned_and_pending_messages_move(desktop: Page, live: Live) ->
     expect(desktop.locator(".bar-words")).to_contain_text("Nothing is changed.")
 
 
-def test_the_pages_around_saving_are_accessible(page: Page, live: Live) -> None:
+def test_the_pages_around_saving_are_accessible(live: Live, page: Page) -> None:
     live.installation.log()
     tuned(page, live)
     expect(page.locator(".effect")).to_be_visible()

@@ -22,7 +22,7 @@ def opened(page: Page, live: Live, path: str = TEXT) -> Page:
     return page
 
 
-def test_a_second_part_is_told_with_its_reason_while_one_types(desktop: Page, live: Live) -> None:
+def test_a_second_part_is_told_with_its_reason_while_one_types(live: Live, desktop: Page) -> None:
     page = opened(desktop, live)
     sms, counter = page.get_by_label("SMS in English", exact=True), page.locator("#sms-en .counter strong")
     sms.fill(SHORT)
@@ -38,7 +38,7 @@ def test_a_second_part_is_told_with_its_reason_while_one_types(desktop: Page, li
     expect(page.locator("#mail-en iframe")).to_have_count(2)
 
 
-def test_placeholders_go_where_the_cursor_is_by_keyboard_alone(desktop: Page, live: Live) -> None:
+def test_placeholders_go_where_the_cursor_is_by_keyboard_alone(live: Live, desktop: Page) -> None:
     page = opened(desktop, live)
     subject = page.get_by_label("E-mail subject in English", exact=True)
     subject.fill("Hello , how are you?")
@@ -51,7 +51,7 @@ def test_placeholders_go_where_the_cursor_is_by_keyboard_alone(desktop: Page, li
     expect(page.locator("#mail-en .subject-line")).to_contain_text("Hello Alex, how are you?")
 
 
-def test_the_email_is_seen_in_light_and_in_dark_whatever_the_screen(open_page: OpenPage, live: Live) -> None:
+def test_the_email_is_seen_in_light_and_in_dark_whatever_the_screen(live: Live, open_page: OpenPage) -> None:
     for look in ("desktop-light", "desktop-dark"):
         page = opened(open_page(look), live)
         page.get_by_label("E-mail in English", exact=True).fill("Hi {{ patient.first_name }},\n\n**Rest**")
@@ -64,7 +64,7 @@ def test_the_email_is_seen_in_light_and_in_dark_whatever_the_screen(open_page: O
 
 
 def test_what_was_typed_outlives_a_reload_and_errors_stand_beside_their_fields(
-    desktop: Page, live: Live
+    live: Live, desktop: Page
 ) -> None:
     page = opened(desktop, live)
     page.get_by_label("SMS in English", exact=True).fill("Hi {{ patient.name }}")
@@ -77,7 +77,7 @@ def test_what_was_typed_outlives_a_reload_and_errors_stand_beside_their_fields(
     axe(page)
 
 
-def test_a_test_is_sent_by_enter_and_followed(desktop: Page, live: Live) -> None:
+def test_a_test_is_sent_by_enter_and_followed(live: Live, desktop: Page) -> None:
     page = opened(desktop, live)
     page.get_by_label("Send this SMS to your own phone").first.fill("212 555 0155")
     page.keyboard.press("Enter")
@@ -85,7 +85,7 @@ def test_a_test_is_sent_by_enter_and_followed(desktop: Page, live: Live) -> None
     assert page.url.endswith(DAY0)
 
 
-def test_texts_are_readable_for_everybody(page: Page, live: Live) -> None:
+def test_texts_are_readable_for_everybody(live: Live, page: Page) -> None:
     live.installation.log()
     opened(page, live, ALL)
     expect(page.get_by_role("heading", level=1)).to_be_visible()

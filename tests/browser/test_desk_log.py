@@ -50,7 +50,7 @@ class Keys:
 
 
 def test_a_returning_patient_is_logged_by_a_name_and_two_keys_and_undone_by_a_click(
-    desktop: Page, live: Live, at_desk: Callable[[Page], Page]
+    live: Live, desktop: Page, at_desk: Callable[[Page], Page]
 ) -> None:
     live.installation.log(ended_at=AS_IT_ENDED)
     page, keys = at_desk(desktop), Keys(desktop)
@@ -75,7 +75,7 @@ def test_a_returning_patient_is_logged_by_a_name_and_two_keys_and_undone_by_a_cl
 
 
 def test_with_another_plan_time_and_area_it_still_takes_at_most_twelve(
-    desktop: Page, live: Live, at_desk: Callable[[Page], Page]
+    live: Live, desktop: Page, at_desk: Callable[[Page], Page]
 ) -> None:
     live.installation.log(ended_at=AS_IT_ENDED, practitioner="Dr Ruiz")
     page, keys = at_desk(desktop), Keys(desktop)
@@ -97,7 +97,7 @@ def test_with_another_plan_time_and_area_it_still_takes_at_most_twelve(
 
 
 def test_a_new_patient_is_entered_without_leaving_the_form(
-    desktop: Page, live: Live, at_desk: Callable[[Page], Page]
+    live: Live, desktop: Page, at_desk: Callable[[Page], Page]
 ) -> None:
     page = at_desk(desktop)
     page.keyboard.type("dana lee whitfield")
@@ -118,7 +118,7 @@ def test_a_new_patient_is_entered_without_leaving_the_form(
 
 
 def test_who_is_quicker_than_the_list_still_gets_the_only_one_found(
-    desktop: Page, live: Live, at_desk: Callable[[Page], Page]
+    live: Live, desktop: Page, at_desk: Callable[[Page], Page]
 ) -> None:
     live.installation.log(ended_at=AS_IT_ENDED)
     page = at_desk(desktop)
@@ -128,7 +128,7 @@ def test_who_is_quicker_than_the_list_still_gets_the_only_one_found(
 
 
 def test_of_several_nobody_is_taken_unseen(
-    desktop: Page, live: Live, at_desk: Callable[[Page], Page]
+    live: Live, desktop: Page, at_desk: Callable[[Page], Page]
 ) -> None:
     live.installation.log(cast.MIA, ended_at=AS_IT_ENDED)
     live.installation.log(cast.LEO, ended_at=AS_IT_ENDED)
@@ -144,7 +144,7 @@ def test_of_several_nobody_is_taken_unseen(
 
 
 def test_who_has_to_be_asked_is_asked_before_enter_saves(
-    desktop: Page, live: Live, at_desk: Callable[[Page], Page]
+    live: Live, desktop: Page, at_desk: Callable[[Page], Page]
 ) -> None:
     live.installation.log(cast.BOB, ended_at=AS_IT_ENDED)
     page = at_desk(desktop)
@@ -162,7 +162,7 @@ def test_who_has_to_be_asked_is_asked_before_enter_saves(
 
 
 def test_escape_lets_go_of_the_list_and_then_of_the_patient(
-    desktop: Page, live: Live, at_desk: Callable[[Page], Page]
+    live: Live, desktop: Page, at_desk: Callable[[Page], Page]
 ) -> None:
     live.installation.log(ended_at=AS_IT_ENDED)
     page = at_desk(desktop)
@@ -182,7 +182,7 @@ def test_escape_lets_go_of_the_list_and_then_of_the_patient(
 
 @pytest.mark.parametrize("look", ["desktop-dark", "phone-light"])
 def test_the_form_in_use_is_readable_by_everybody(
-    look: str, open_page: OpenPage, live: Live, at_desk: Callable[[Page], Page]
+    look: str, live: Live, open_page: OpenPage, at_desk: Callable[[Page], Page]
 ) -> None:
     live.installation.log(cast.MIA, ended_at=AS_IT_ENDED)
     page = at_desk(open_page(look))  # type: ignore[arg-type]
@@ -199,7 +199,7 @@ def test_the_form_in_use_is_readable_by_everybody(
 
 @pytest.mark.parametrize("plan", PLANS)
 def test_each_language_of_a_sheet_fits_one_page_of_either_size(
-    plan: str, open_page: OpenPage, live: Live
+    plan: str, live: Live, open_page: OpenPage
 ) -> None:
     page = open_page("desktop-dark")
     enter(page, live, FERN)

@@ -14,7 +14,7 @@ A_LITTLE = 5_100
 
 
 def test_a_patient_is_found_by_keyboard_and_a_message_cancelled_and_restored(
-    desktop: Page, live: Live
+    live: Live, desktop: Page
 ) -> None:
     live.installation.log(ALICE)
     live.installation.log(MIA)
@@ -38,7 +38,7 @@ def test_a_patient_is_found_by_keyboard_and_a_message_cancelled_and_restored(
     expect(desktop.locator(".toast")).to_contain_text("Restored: it will be sent.")
 
 
-def test_today_renews_itself(desktop: Page, live: Live) -> None:
+def test_today_renews_itself(live: Live, desktop: Page) -> None:
     live.installation.log(ALICE)
     enter(desktop, live, FERN)
     desktop.clock.install()
@@ -50,7 +50,7 @@ def test_today_renews_itself(desktop: Page, live: Live) -> None:
     expect(desktop.locator("#news")).to_have_text("1 thing needs a person.")
 
 
-def test_what_somebody_reads_is_not_taken_away_by_news(desktop: Page, live: Live) -> None:
+def test_what_somebody_reads_is_not_taken_away_by_news(live: Live, desktop: Page) -> None:
     live.installation.log(ALICE)
     enter(desktop, live, FERN)
     desktop.clock.install()

@@ -11,7 +11,7 @@ from tests.web.cast import ADA
 from tests.web.conftest import Live
 
 
-def test_a_wrong_password_is_said_beside_the_field(page: Page, live: Live, watch: Watch) -> None:
+def test_a_wrong_password_is_said_beside_the_field(live: Live, page: Page, watch: Watch) -> None:
     page.goto(f"{live.address}/account")
     page.get_by_label("E-mail address").fill(ADA)
     page.get_by_label("Password").fill("not this one")
@@ -23,7 +23,7 @@ def test_a_wrong_password_is_said_beside_the_field(page: Page, live: Live, watch
     watch.expect("status of 4")
 
 
-def test_who_is_signed_in_gets_to_their_account(page: Page, live: Live) -> None:
+def test_who_is_signed_in_gets_to_their_account(live: Live, page: Page) -> None:
     enter(page, live, ADA)
     page.goto(f"{live.address}/account")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
