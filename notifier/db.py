@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,6 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Connection,
-    DateTime,
-    Dialect,
     Double,
     Engine,
     Integer,
@@ -33,8 +31,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeDecorator
 
+from notifier.db_times import UTCDateTime as UTCDateTime
 from notifier.db_turns import queue_writers
 from notifier.errors import DatabaseUnavailable, SchemaMismatch
 from notifier.resources import migrations_dir
@@ -56,26 +54,6 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-
-
-class UTCDateTime(TypeDecorator[datetime]):
-    """An aware instant, in UTC. A naive one is a programming error and refused here."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise TypeError(f"naive time {value!r}: times in this program carry their zone")
-        value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 # SQLite only counts up by itself in a column that is exactly INTEGER.
@@ -143,7 +121,8 @@ def _open_sqlite(url: URL, busy: float) -> Engine:
         # The driver must not begin transactions by itself: it would begin them without IMMEDIATE.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        # So many KB stay in memory: a retiming touches more pages at once than SQLite keeps by itself.
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-32000"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

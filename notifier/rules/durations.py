@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 _GRAMMAR = re.compile(r"(-?)([0-9]{1,5})([mhdw])")
 _UNIT = {
@@ -33,10 +34,15 @@ class Duration:
     @property
     def elapsed(self) -> timedelta:
         """As plain time, a day being 24 hours: exact for m and h, a measure for d and w."""
-        return self.amount * _UNIT[self.unit]
+        return _elapsed(self.amount, self.unit)
 
     def __str__(self) -> str:
         return f"{self.amount}{self.unit}"
+
+
+@lru_cache(maxsize=1024)
+def _elapsed(amount: int, unit: str) -> timedelta:
+    return amount * _UNIT[unit]
 
 
 def parse_duration(text: str) -> Duration:

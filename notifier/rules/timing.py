@@ -66,7 +66,7 @@ def shift(anchor: datetime, duration: Duration, tz: ZoneInfo, at: time | None = 
     """Hours and minutes are elapsed time; days keep the wall-clock time in `tz`, unless `at` is given."""
     if not duration.is_calendar:
         return anchor + duration.elapsed
-    local = to_local(anchor, tz) + timedelta(days=duration.days)
+    local = to_local(anchor, tz) + duration.elapsed
     return to_instant(local if at is None else datetime.combine(local.date(), at), tz)
 
 
