@@ -26,6 +26,7 @@ format: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.import_rows
 	$(BIN)/python -m benchmarks.drain
+	$(BIN)/python -m benchmarks.retime
 	$(BIN)/python -m benchmarks.pages
 
 # The pictures of the README, taken of the demo.

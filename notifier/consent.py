@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from notifier.db_bulk import among
 from notifier.models import ConsentEntry, Patient
 
 Key = tuple[int, str]  # patient id, channel
@@ -37,7 +38,7 @@ def standings(session: Session, patient_ids: Iterable[int]) -> dict[Key, Standin
     """A line dated before a later one does not count, whenever entered; at the same instant, no wins."""
     rows = session.execute(
         select(ConsentEntry.patient_id, ConsentEntry.channel, ConsentEntry.granted, ConsentEntry.at)
-        .where(ConsentEntry.patient_id.in_(list(patient_ids)))
+        .where(among(session, ConsentEntry.patient_id, list(patient_ids)))
         .order_by(ConsentEntry.at, ConsentEntry.granted.desc())
     )
     return {(patient_id, channel): Standing(granted, at) for patient_id, channel, granted, at in rows}

@@ -6,14 +6,33 @@ several times as long.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    String,
+    Table,
+    any_,
+    column,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.orm import Session
 
 Values = Mapping[str, Any]
+
+
+def among(session: Session, expression: Any, values: Collection[Any]) -> Any:
+    """As `expression.in_(values)`, but one parameter however many there are: the statement stays the same."""
+    if session.get_bind().dialect.name == "postgresql":
+        return expression == any_(literal(list(values), ARRAY(expression.type)))
+    listed = func.json_each(literal(json.dumps(list(values)), String())).table_valued(column("value"))
+    return expression.in_(select(listed.c.value))
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[Values]) -> None:

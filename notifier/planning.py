@@ -12,11 +12,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from notifier.models import Patient
+from notifier.planning_course import step_obstacle as step_obstacle
 from notifier.planning_patient import FINAL_CODES as FINAL_CODES
 from notifier.planning_patient import RECEIVED_WITHIN as RECEIVED_WITHIN
 from notifier.planning_patient import PatientPlan
-from notifier.planning_patient import step_obstacle as step_obstacle
-from notifier.planning_rows import Changes, Desired, write
+from notifier.planning_rows import Changes, Desired, Writer
 from notifier.planning_world import World
 
 
@@ -26,7 +26,9 @@ def replan(session: Session, patients: Collection[Patient], *, now: datetime, ac
     if not patients:
         return Changes()
     world = World.load(session, patients, now)
-    return write(session, world, desired(world, patients, now), now=now, actor=actor)
+    writer = Writer(session, world, now, actor)
+    writer.take(patients, desired(world, patients, now))
+    return writer.finish()
 
 
 def desired(world: World, patients: Collection[Patient], now: datetime) -> list[tuple[Patient, Desired]]:

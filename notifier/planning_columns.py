@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 from sqlalchemy import Table, case, select
 from sqlalchemy.orm import Session
 
-from notifier.db_bulk import insert_rows, update_rows
+from notifier.db_bulk import among, insert_rows, update_rows
 from notifier.models import Message, MessageEvent, Patient, Treatment
 from notifier.planfiles import Definition
 from notifier.planning_rows import Writer
@@ -71,6 +71,10 @@ class MessageRow(NamedTuple):
     sender_id: int
     address_id: int | None
 
+    def signature(self, address: str | None) -> tuple[object, ...]:
+        """All that planning looks at but whose it is; `address`: where the patient is reached today."""
+        return *self[3:14], self.to == (address or ""), self.sender_id, self.address_id is None
+
 
 class Assumed(NamedTuple):
     treatments: Collection[int]
@@ -92,23 +96,23 @@ def read(
     ids = set(patient_ids)
     if assumed is None:
         lock(session, ids)
-    people = select(*_columns(_P, PatientRow)).where(_P.c.id.in_(ids))
-    patients = cast(list[Patient], [PatientRow._make(row) for row in session.execute(people)])
+    people = select(*_columns(_P, PatientRow)).where(among(session, _P.c.id, ids))
+    patients = cast(list[Patient], [*map(PatientRow._make, session.execute(people).all())])
     world = World.around(session, patients)
     everybody = ids.union(*world.sharers.values())
     treatments = (
         select(*_treatment_columns(assumed))
-        .where(_T.c.patient_id.in_(everybody), _T.c.ended_at > now - HORIZON)
+        .where(among(session, _T.c.patient_id, everybody), _T.c.ended_at > now - HORIZON)
         .order_by(_T.c.ended_at, _T.c.id)
     )
-    found = map(TreatmentRow._make, session.execute(treatments))
+    found = map(TreatmentRow._make, session.execute(treatments).all())
     world.take_treatments(cast(Iterable[Treatment], found), ids)
     world.load_definitions(session, definitions)
     if world.treatment_of:
         messages = select(*_columns(_M, MessageRow)).where(
-            _M.c.kind == str(Kind.PLANNED), _M.c.treatment_id.in_(list(world.treatment_of))
+            _M.c.kind == str(Kind.PLANNED), among(session, _M.c.treatment_id, world.treatment_of)
         )
-        rows = map(MessageRow._make, session.execute(messages))
+        rows = map(MessageRow._make, session.execute(messages).all())
         world.take_messages(cast(Iterable[Message], rows), ids)
     return patients, world
 
@@ -135,6 +139,8 @@ class ColumnWriter(Writer):
     def apply(self, message: Message, moved: dict[str, Any]) -> None:
         self.updates.append((message.id, moved))
 
-    def _insert_events(self) -> None:
-        update_rows(self.session, _M, self.updates)
+    def flush(self) -> None:
+        # The events first: PostgreSQL makes sure of the rows they name, and until those change it holds them.
         insert_rows(self.session, _E, self.events)
+        update_rows(self.session, _M, self.updates)
+        self.insert_new()

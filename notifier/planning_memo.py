@@ -38,16 +38,24 @@ class Fit(NamedTuple):
     scores: frozenset[Score]  # with which scores it goes out
 
 
+class Fits:
+    """Of all steps of a plan, for patients of whom the same is true. Equal only to itself."""
+
+    def __init__(self, by_step: Mapping[str, Fit], *, is_clear: bool) -> None:
+        self.by_step = by_step
+        # Every step has its one way, so nothing is said of what stands in the way of others.
+        self.is_clear = is_clear
+
+
 class PlanMemo:
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
-        self._fits: dict[object, dict[str, Fit]] = {}
+        self._fits: dict[object, Fits] = {}
+        self._same: dict[tuple[Fit, ...], Fits] = {}
         # How steps lie that keep out of each other's way.
         self._apart: dict[object, bool] = {}
 
-    def fits(
-        self, facts: Said, order: tuple[str, ...], free: tuple[str, ...], wishes: Wishes
-    ) -> Mapping[str, Fit]:
+    def fits(self, facts: Said, order: tuple[str, ...], free: tuple[str, ...], wishes: Wishes) -> Fits:
         """For each step, how it fits patients of whom all this is true.
 
         `order`: the channels as the patient prefers them; `free`: those of them on which nothing of the
@@ -57,9 +65,11 @@ class PlanMemo:
         known = self._fits.get(key)
         if known is None:
             said = Facts(facts[0], facts[1], frozenset(facts[2]))
-            known = {
-                step.key: self._fit(step, said, order, free, wishes) for step in self._definition.plan.steps
-            }
+            steps = self._definition.plan.steps
+            by_step = {step.key: self._fit(step, said, order, free, wishes) for step in steps}
+            one_way = all(fit.ways for fit in by_step.values()) and all(it.deliver == "first" for it in steps)
+            # Who differs only in what makes no difference gets the very same answer.
+            known = self._same.setdefault(tuple(by_step.values()), Fits(by_step, is_clear=one_way))
             _keep(self._fits, key, known)
         return known
 

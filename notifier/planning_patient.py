@@ -7,47 +7,27 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from notifier import reach
-from notifier.models import Message, Patient, Treatment
-from notifier.planfiles import Definition
-from notifier.planning_memo import Fit, PlanMemo, Wishes, memo_of
+from notifier.models import Message, Patient
+from notifier.planning_course import Course, candidate_of, course_of, row_of
+from notifier.planning_memo import Fit, Wishes
 from notifier.planning_rows import REPLANNED, Desired
 from notifier.planning_world import World
 from notifier.rules import pacing, timing
-from notifier.rules.audience import Facts, Score
+from notifier.rules.audience import Facts
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
-from notifier.rules.plan import Plan, Step
-from notifier.rules.timing import Due, Occasion, Skip, SkipCode
-from notifier.step_fit import not_for, words_missing
+from notifier.rules.plan import Step
+from notifier.rules.timing import Due, Skip, SkipCode
+from notifier.step_fit import not_for
 
 RECEIVED_WITHIN = timedelta(days=90)
 # Stopped for good: no undo brings these back by itself.
 FINAL_CODES = frozenset({"person", "opt_out"})
-_CANCELS = frozenset({SkipCode.VOID, SkipCode.SUPERSEDED})
 _SCHEDULED, _HELD, _SKIPPED = Status.SCHEDULED, Status.HELD, Status.SKIPPED
-
-
-def step_obstacle(definition: Definition, step: Step, patient: Patient, channel: str) -> str | None:
-    """Why the words of this step cannot go to this patient on this channel; None: they can."""
-    return words_missing(
-        definition, step, channel, language=patient.language, name_treatment=patient.name_treatment
-    )
-
-
-@dataclass(slots=True)
-class _Course:
-    """One treatment with its plan at hand."""
-
-    treatment: Treatment
-    definition: Definition
-    plan: Plan
-    memo: PlanMemo
-    occasion: Occasion
-    areas: tuple[str, ...]
 
 
 class PatientPlan:
@@ -56,7 +36,9 @@ class PatientPlan:
     def __init__(self, world: World, patient: Patient, now: datetime) -> None:
         self.world, self.patient, self.now = world, patient, now
         self.tz = world.zones[patient.id]
-        self.courses = {treatment.id: self._course(treatment) for treatment in world.treatments[patient.id]}
+        self.courses = {
+            it.id: course_of(it, world.definitions[it.plan_version_id]) for it in world.treatments[patient.id]
+        }
         self.order = reach.preferred_order(patient)
         self.wishes = Wishes(patient.language, patient.name_treatment)
         # The same for every step, and asked for each: looked up once, it halves the time of an import.
@@ -74,12 +56,6 @@ class PatientPlan:
             if (stay := [row for row in rows if self._stays(row, self.courses[place[0]])])
         }
 
-    def _course(self, treatment: Treatment) -> _Course:
-        definition = self.world.definitions[treatment.plan_version_id]
-        occasion = Occasion(treatment.ended_at, treatment.logged_at, treatment.next_visit_at)
-        areas = tuple(treatment.areas)
-        return _Course(treatment, definition, definition.plan, memo_of(definition), occasion, areas)
-
     def _others(self) -> tuple[dict[Any, pacing.Treated], dict[Any, pacing.Treated]]:
         """By treatment: the newer one that took over, and the one of the same visit that speaks for it."""
         if len(self.courses) < 2:
@@ -88,7 +64,7 @@ class PatientPlan:
         newer = pacing.superseded_by(live)
         return newer, pacing.spoken_for([it for it in live if it.spoke or it.id not in newer])
 
-    def _treated(self, course: _Course) -> pacing.Treated:
+    def _treated(self, course: Course) -> pacing.Treated:
         plan, treatment = course.plan, course.treatment
         first_day = [step.key for step in plan.steps if step.opens_the_aftercare]
         spoke = any(
@@ -110,7 +86,7 @@ class PatientPlan:
         """
         result: list[list[Desired]] = []
         candidates: list[pacing.Candidate] = []
-        chosen: list[tuple[_Course, Step, Sequence[str], list[Desired]]] = []
+        chosen: list[tuple[Course, Step, Sequence[str], list[Desired]]] = []
         for course in self.courses.values():
             fits = self._fits(course)
             for step in course.plan.steps:
@@ -120,14 +96,14 @@ class PatientPlan:
                 fit = fits(step)
                 outcome, ways = self._judge(course, step, fit)
                 if isinstance(outcome, Skip):
-                    result.append([_row(course, step, channel, outcome) for channel in ways])
+                    result.append([row_of(course, step, channel, outcome) for channel in ways])
                 else:
                     result.append(self._blocked(course, step, ways))
-                    candidates.append(_candidate(course, step, outcome, fit.scores, len(candidates)))
+                    candidates.append(candidate_of(course, step, outcome, fit.scores, len(candidates)))
                     chosen.append((course, step, ways, result[-1]))
         placed = self._placed(candidates)
         for candidate, (course, step, ways, rows) in zip(candidates, chosen, strict=True):
-            rows += [_row(course, step, channel, placed[candidate.place]) for channel in ways]
+            rows += [row_of(course, step, channel, placed[candidate.place]) for channel in ways]
         return [row for rows in result for row in rows]
 
     def _placed(self, candidates: list[pacing.Candidate]) -> dict[pacing.Place, Due | Skip]:
@@ -139,12 +115,12 @@ class PatientPlan:
         (course,) = self.courses.values()
         return course.memo.schedule(candidates, self.tz)
 
-    def _fits(self, course: _Course) -> Callable[[Step], Fit]:
+    def _fits(self, course: Course) -> Callable[[Step], Fit]:
         """How each step of this plan fits the patient."""
 
         def fits(*, first: bool) -> Mapping[str, Fit]:
             facts = first, course.occasion.next_visit is not None, course.areas
-            return course.memo.fits(facts, self.order, self.free, self.wishes)
+            return course.memo.fits(facts, self.order, self.free, self.wishes).by_step
 
         anew = fits(first=True)
         if len(self.courses) == 1:
@@ -152,19 +128,19 @@ class PatientPlan:
         again = fits(first=False)
         return lambda step: (again if self._received(course, step) else anew)[step.key]
 
-    def _blocked(self, course: _Course, step: Step, ways: Sequence[str]) -> list[Desired]:
+    def _blocked(self, course: Course, step: Step, ways: Sequence[str]) -> list[Desired]:
         """Where a step goes by each channel, the rows of those that are not possible any more."""
         if step.deliver != "each":
             return []
         rows = [row for row in self.rows[course.treatment.id, step.key] if row.channel not in ways]
         whys = [self._obstacle(course, step, row.channel) for row in rows]
         return [
-            _row(course, step, row.channel, Skip(SkipCode.UNREACHABLE, why, row.useful_until))
+            row_of(course, step, row.channel, Skip(SkipCode.UNREACHABLE, why, row.useful_until))
             for row, why in zip(rows, whys, strict=True)
             if why is not None
         ]
 
-    def _waiting_beside(self, course: _Course, step: Step) -> list[Desired]:
+    def _waiting_beside(self, course: Course, step: Step) -> list[Desired]:
         """Rows of a settled step that wait on another channel: they keep their time, but heed a stop.
 
         And those that are due already, with their time, but with the words of today.
@@ -183,11 +159,11 @@ class PatientPlan:
                 *(course.treatment, step, row.channel, Status(row.status), row.due_at, row.useful_until),
                 reason=row.reason,
             )
-            wanted = kept if stop is None else _row(course, step, row.channel, stop)
+            wanted = kept if stop is None else row_of(course, step, row.channel, stop)
             result.append(replace(wanted, row=row))
         return result
 
-    def _stays(self, row: Message, course: _Course) -> bool:
+    def _stays(self, row: Message, course: Course) -> bool:
         """Whether this row is out of a replan's reach, so that its step is settled."""
         if row.attempts or row.reason_code in FINAL_CODES:
             return True
@@ -201,14 +177,14 @@ class PatientPlan:
         overdue = row.due_at is not None and row.due_at <= self.now
         return overdue and row.status == _SCHEDULED and self._undisturbed(row, course)
 
-    def _is_over(self, row: Message, course: _Course) -> bool:
+    def _is_over(self, row: Message, course: Course) -> bool:
         """Too late for anything to bring it back: the reason it has is why it was not sent, and stays."""
         if row.useful_until is None or row.useful_until >= self.now:
             return False
         step = course.plan.step(row.step or "")
         return step is not None and timing.useful_until(step, course.occasion, self.tz) == row.useful_until
 
-    def _undisturbed(self, row: Message, course: _Course) -> bool:
+    def _undisturbed(self, row: Message, course: Course) -> bool:
         step = course.plan.step(row.step or "")
         if step is None or (self._is_behind(row, course) and not self._keeps_time(row, course, step)):
             return False
@@ -218,15 +194,15 @@ class PatientPlan:
             and self._obstacle(course, step, row.channel) is None
         )
 
-    def _is_behind(self, row: Message, course: _Course) -> bool:
+    def _is_behind(self, row: Message, course: Course) -> bool:
         """Planned by another version than the treatment follows now."""
         return row.plan_version_id != course.treatment.plan_version_id
 
-    def _keeps_time(self, row: Message, course: _Course, step: Step) -> bool:
+    def _keeps_time(self, row: Message, course: Course, step: Step) -> bool:
         due = timing.due(step, course.occasion, window=course.plan.window, tz=self.tz)
         return isinstance(due, Due) and due.at == row.due_at
 
-    def _judge(self, course: _Course, step: Step, fit: Fit) -> tuple[Due | Skip, Sequence[str]]:
+    def _judge(self, course: Course, step: Step, fit: Fit) -> tuple[Due | Skip, Sequence[str]]:
         """Whether and when by itself, and on which channels."""
         ways, obstacle = (fit.ways, None) if fit.ways else self._no_way(course, step)
         stopped = self._stopped(course, step)
@@ -239,10 +215,10 @@ class PatientPlan:
             return Skip(SkipCode.UNREACHABLE, obstacle, due.useful_until), ways
         return due, ways
 
-    def _due(self, course: _Course, step: Step) -> Due | Skip:
+    def _due(self, course: Course, step: Step) -> Due | Skip:
         return timing.due(step, course.occasion, window=course.plan.window, tz=self.tz, not_before=self.now)
 
-    def _stopped(self, course: _Course, step: Step) -> Skip | None:
+    def _stopped(self, course: Course, step: Step) -> Skip | None:
         treatment = course.treatment
         if treatment.voided_at is not None:
             return Skip(SkipCode.VOID, f"The treatment was voided. {treatment.voided_reason}".strip())
@@ -258,7 +234,7 @@ class PatientPlan:
             return Skip(SkipCode.ESSENTIALS, "This patient gets safety messages only.")
         return None
 
-    def _no_way(self, course: _Course, step: Step) -> tuple[Sequence[str], str]:
+    def _no_way(self, course: Course, step: Step) -> tuple[Sequence[str], str]:
         """The channel whose row says why none is possible, and why."""
         order = step.channels or self.order
         obstacles = [str(self._obstacle(course, step, channel)) for channel in order]
@@ -267,17 +243,17 @@ class PatientPlan:
         standing = [row for row in rows if row.reason_code != REPLANNED]
         return [standing[0].channel if standing else order[0]], " ".join(dict.fromkeys(obstacles))
 
-    def _obstacle(self, course: _Course, step: Step, channel: str) -> str | None:
+    def _obstacle(self, course: Course, step: Step, channel: str) -> str | None:
         return course.memo.words_missing(step, channel, self.wishes) or self.obstacles[channel]
 
-    def _facts(self, course: _Course, step: Step) -> Facts:
+    def _facts(self, course: Course, step: Step) -> Facts:
         return Facts(
             first=not self._received(course, step),
             next_visit=course.occasion.next_visit is not None,
             areas=frozenset(course.areas),
         )
 
-    def _received(self, course: _Course, step: Step) -> bool:
+    def _received(self, course: Course, step: Step) -> bool:
         since = course.treatment.ended_at - RECEIVED_WITHIN
         return any(
             message.status in MAY_HAVE_ARRIVED
@@ -299,25 +275,3 @@ class PatientPlan:
             for patient_id, neighbour in self.world.beside.get(str(address), ())
             if patient_id in sharers
         ]
-
-
-def _candidate(
-    course: _Course, step: Step, due: Due, scores: frozenset[Score], order: int
-) -> pacing.Candidate:
-    plan = course.plan
-    return pacing.Candidate(
-        course.treatment.id, step.key, due, plan.pace, plan.window, step.safety, scores, order
-    )
-
-
-def _row(course: _Course, step: Step, channel: str, outcome: Due | Skip) -> Desired:
-    if isinstance(outcome, Due):
-        return Desired(
-            *(course.treatment, step, channel, _SCHEDULED, outcome.at, outcome.useful_until),
-            reason=outcome.note,
-            nominal=outcome.nominal,
-        )
-    status = Status.CANCELLED if outcome.code in _CANCELS else _SKIPPED
-    return Desired(
-        course.treatment, step, channel, status, None, outcome.useful_until, outcome.code, outcome.reason
-    )

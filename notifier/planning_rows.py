@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -65,13 +65,15 @@ Wanted = Sequence[tuple[Patient, Desired]]
 Key = tuple[int | None, str | None, str]  # treatment, step, channel
 
 
-def by_key(world: World) -> dict[Key, Message]:
-    """The rows there are; where a step has several on one channel, the last."""
-    return {(m.treatment_id, m.step, m.channel): m for rows in world.messages.values() for m in rows}
+def by_key(world: World, patients: Iterable[Patient]) -> dict[Key, Message]:
+    """Their rows as they are; where a step has several on one channel, the last."""
+    rows = (message for patient in patients for message in world.messages[patient.id])
+    return {(row.treatment_id, row.step, row.channel): row for row in rows}
 
 
-def write(session: Session, world: World, desired: Wanted, *, now: datetime, actor: str) -> Changes:
-    return Writer(session, world, now, actor).write(desired)
+def dedup_key(treatment_id: int, step: str, channel: str) -> str:
+    """No two planned messages of a clinic have the same."""
+    return f"plan:{treatment_id}:{step}:{channel}"
 
 
 _CHANGEABLE = (
@@ -90,24 +92,26 @@ class Writer:
         self.because = because
         self.changes = Changes()
         self.events: list[dict[str, Any]] = []
-        self.existing = by_key(world)
+        self.new: list[dict[str, Any]] = []
         self.addresses: dict[tuple[int, str, str], int] = {}
         self.senders: dict[tuple[int, str], int] = {}
 
-    def write(self, desired: Wanted) -> Changes:
-        self.addresses = self._addresses(desired)
-        new: list[dict[str, Any]] = []
+    def take(self, patients: Collection[Patient], desired: Wanted) -> None:
+        """Work out what changes for these patients; all of it is written by `finish`."""
+        existing = by_key(self.world, patients)
+        self.addresses |= self._addresses(desired)
         for patient, row in desired:
             values = self._values(patient, row)
-            message = row.row or self.existing.get((row.treatment.id, row.step.key, row.channel))
+            message = row.row or existing.get((row.treatment.id, row.step.key, row.channel))
             if message is None:
-                new.append(dict(zip(_CHANGEABLE, values, strict=True)) | self._birth(patient, row))
+                self.new.append(dict(zip(_CHANGEABLE, values, strict=True)) | self._birth(patient, row))
             else:
                 self._change(message, values)
-        for message, reason in dropped(self.world, self.existing, desired):
+        for message, reason in dropped(self.world, existing, desired):
             self._drop(message, reason)
-        self._insert_events()
-        self._insert(new)
+
+    def finish(self) -> Changes:
+        self.flush()
         if self.changes.next_due is not None and self.changes.next_due <= self.now + WORTH_A_CALL:
             wake_workers(self.session)
         return self.changes
@@ -153,7 +157,7 @@ class Writer:
         return {
             "clinic_id": patient.clinic_id,
             "kind": str(Kind.PLANNED),
-            "dedup_key": f"plan:{row.treatment.id}:{row.step.key}:{row.channel}",
+            "dedup_key": dedup_key(row.treatment.id, row.step.key, row.channel),
             "priority": Priority.PLANNED,
             "channel": row.channel,
             "patient_id": patient.id,
@@ -211,11 +215,13 @@ class Writer:
         """The event's words."""
         return f"{self.because} {moved.get('reason', message.reason)}".strip()
 
-    def _insert_events(self) -> None:
+    def flush(self) -> None:
         if self.events:
             self.session.execute(insert(MessageEvent), self.events)
+        self.insert_new()
 
-    def _insert(self, new: list[dict[str, Any]]) -> None:
+    def insert_new(self) -> None:
+        new = self.new
         if not new:
             return
         # With its nulls written out every row has the same columns, and all of them are one statement.

@@ -12,6 +12,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from notifier import plans, reach
+from notifier.db_bulk import among
 from notifier.models import Clinic, Message, Patient, PlanVersion, Treatment
 from notifier.planfiles import Definition
 from notifier.planning_rows import Desired
@@ -145,10 +146,10 @@ def lock(session: Session, patient_ids: Collection[int]) -> None:
     """
     if session.get_bind().dialect.name == "sqlite":
         return
-    patients = select(Patient.id).where(Patient.id.in_(patient_ids)).order_by(Patient.id)
+    patients = select(Patient.id).where(among(session, Patient.id, patient_ids)).order_by(Patient.id)
     session.execute(patients.with_for_update(key_share=True))
     unsent = select(Message.id).where(
-        Message.patient_id.in_(patient_ids),
+        among(session, Message.patient_id, patient_ids),
         Message.kind == str(Kind.PLANNED),
         # Rows that are being sent or settled are not ours to change, so not ours to wait for.
         Message.attempts == 0,
@@ -173,7 +174,7 @@ def _sharers(session: Session, patients: Collection[Patient]) -> dict[int, set[i
     ):
         if values:
             found = select(Patient.id, Patient.clinic_id, column).where(
-                Patient.clinic_id.in_(clinic_ids), column.in_(values)
+                Patient.clinic_id.in_(clinic_ids), among(session, column, values)
             )
             for patient_id, clinic_id, address in session.execute(found):
                 assert address is not None

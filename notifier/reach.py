@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from notifier import consent
 from notifier.db import insert_missing
+from notifier.db_bulk import among
 from notifier.models import Address, Clinic, Patient, Sender, Suppression
 from notifier.rules import recipients
 from notifier.rules.plan import CHANNELS
@@ -83,7 +84,7 @@ def load(session: Session, patients: Collection[Patient]) -> Reach:
     suppressions = session.scalars(
         select(Suppression).where(
             Suppression.clinic_id.in_(clinic_ids),
-            Suppression.address.in_(addresses),
+            among(session, Suppression.address, addresses),
             Suppression.lifted_at.is_(None),
         )
     )
@@ -119,7 +120,7 @@ def addresses_of(session: Session, wanted: Collection[Place]) -> dict[Place, Add
 
 
 def address_ids(session: Session, wanted: Collection[Place]) -> dict[Place, int]:
-    """The numbers of their rows."""
+    """The numbers of the rows for these places, made where they do not exist yet."""
     found: dict[Place, int] = {}
     if wanted:
         row = Address
@@ -127,7 +128,7 @@ def address_ids(session: Session, wanted: Collection[Place]) -> dict[Place, int]
             select(row.clinic_id, row.channel, row.address, row.id).where(
                 row.clinic_id.in_({clinic for clinic, _, _ in wanted}),
                 row.channel.in_(CHANNELS),  # so that an index finds them among a clinic's many
-                row.address.in_({address for _, _, address in wanted}),
+                among(session, row.address, {address for _, _, address in wanted}),
             )
         )
         found = {(clinic_id, channel, address): known for clinic_id, channel, address, known in rows}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -13,23 +13,20 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from notifier import plans
-from notifier.models import Clinic, Message, Patient
+from notifier.models import Clinic, Patient
 from notifier.planfiles import Content, Definition, define
-from notifier.planning import desired
+from notifier.planning_alike import Likeness, Likenesses, holds_until
 from notifier.planning_columns import Assumed, read
-from notifier.planning_rows import Desired, by_key, dropped
 from notifier.planning_world import World
-from notifier.retiming import Batch, batches, waiting
-from notifier.retiming_samples import Example, Samples, Standing, What
-from notifier.rules.delivery import Status
-from notifier.rules.timing import SkipCode
+from notifier.retiming_batches import Batch, batches, waiting
+from notifier.retiming_findings import Finding, Findings, compare
+from notifier.retiming_samples import Example, Samples
 
 Progress = Callable[[int, int], None]
 
 # As no version has it.
 _NEW = 0
 _AT_ONCE = 500
-_PENDING = (Status.SCHEDULED, Status.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +82,24 @@ class Counts:
             if seen >= half:
                 break
         return Shift(ordered[0], median, ordered[-1])
+
+    def count(self, finding: Finding, times: int) -> None:
+        match finding.what:
+            case "untouched" | "added" | "missed" | "returned":
+                pass
+            case "moved" | "at_once":
+                self.pending += times
+                self.moved += times
+                self.at_once += times * (finding.what == "at_once")
+                self.shifts[finding.shift] += times
+                return
+            case "skipped":
+                self.pending += times
+                self.too_late += times * finding.too_late
+            case _:
+                self.pending += times
+        name = "stay" if finding.what == "stays" else finding.what
+        setattr(self, name, getattr(self, name) + times)
 
     def add(self, other: Counts) -> None:
         for name in self.__slots__:
@@ -146,11 +161,20 @@ def effect(
     return reckoning.result(before)
 
 
+@dataclass(slots=True)
+class _Pattern:
+    """What was found for one patient, and for how many who are like them it holds."""
+
+    findings: list[Finding]
+    times: int = 0
+
+
 class _Reckoning:
     def __init__(self, session: Session, definition: Definition, now: datetime) -> None:
         self.session, self.definition, self.now = session, definition, now
         self.treatments: set[int] = set()
         self.steps: dict[str, Counts] = {}
+        self.patterns: dict[Hashable, _Pattern] = {}
         self.elsewhere = 0
         self.samples = Samples()
 
@@ -162,140 +186,53 @@ class _Reckoning:
         patients, world = read(
             self.session, batch.patients, self.now, {_NEW: self.definition}, assumed=assumed
         )
-        _Comparison(self, world, batch.treatments, patients).run()
+        first, others = Likenesses(world, self.now).split(patients, lambda like: like.key in self.patterns)
+        self._look(world, first, batch.treatments)
+        rest: list[tuple[Patient, Likeness | None]] = []
+        for patient, like in others:
+            pattern = self.patterns.get(like.key)
+            if pattern is None:
+                rest.append((patient, None))
+            else:
+                pattern.times += 1
+                self.samples.offer(world, patient, pattern.findings, like.treatment.id)
+        self._look(world, rest, batch.treatments)
 
-    def of(self, step: str) -> Counts:
-        return self.steps.setdefault(step, Counts())
+    def _look(
+        self, world: World, patients: Sequence[tuple[Patient, Likeness | None]], treatments: frozenset[int]
+    ) -> None:
+        found = compare(world, [patient for patient, _ in patients], treatments, self.now)
+        self.elsewhere += found.elsewhere
+        for patient, like in patients:
+            for treatment_id, findings in found.of(patient.id).items():
+                self.samples.offer(world, patient, findings, treatment_id)
+                if like is not None and self._holds(like, found, world):
+                    self.patterns[like.key] = _Pattern(findings, 1)
+                else:
+                    self._count(findings, 1)
+
+    def _holds(self, like: Likeness, found: Findings, world: World) -> bool:
+        return holds_until(like, found.wanted[like.treatment.id], world, self.now) is not None
+
+    def _count(self, findings: list[Finding], times: int) -> None:
+        for finding in findings:
+            self.steps.setdefault(finding.step, Counts()).count(finding, times)
 
     def result(self, before: Definition) -> Effect:
+        for pattern in self.patterns.values():
+            self._count(pattern.findings, pattern.times)
         new = [step.key for step in self.definition.plan.steps]
         old = [step.key for step in before.plan.steps]
         gone = [key for key in dict.fromkeys([*old, *self.steps]) if key not in new]
         steps = [
-            StepEffect(key, "gone" if key in gone else "kept" if key in old else "new", self.of(key))
+            StepEffect(
+                key,
+                "gone" if key in gone else "kept" if key in old else "new",
+                self.steps.get(key, Counts()),
+            )
             for key in [*new, *gone]
         ]
         total = Counts()
         for step in steps:
             total.add(step.counts)
         return Effect(len(self.treatments), total, tuple(steps), self.elsewhere, self.samples.chosen())
-
-
-class _Comparison:
-    """The rows of some patients as they are, and as they would be."""
-
-    def __init__(
-        self, reckoning: _Reckoning, world: World, treatments: frozenset[int], patients: list[Patient]
-    ) -> None:
-        self.reckoning, self.world, self.treatments = reckoning, world, treatments
-        self.patients = {patient.id: patient for patient in patients}
-        self.existing = by_key(world)
-        self.wanted = desired(world, patients, reckoning.now)
-        self.stopped = {message.id: why for message, why in dropped(world, self.existing, self.wanted)}
-        self.after: dict[int, Desired] = {}
-        self.new: list[tuple[Patient, Desired]] = []
-
-    def run(self) -> None:
-        for patient, row in self.wanted:
-            message = row.row or self.existing.get((row.treatment.id, row.step.key, row.channel))
-            if message is None:
-                self.new.append((patient, row))
-            else:
-                self.after[message.id] = row
-        for rows in self.world.messages.values():
-            for message in rows:
-                if message.treatment_id in self.treatments:
-                    self._count(message)
-                else:
-                    self.reckoning.elsewhere += self._moves(message)
-        for patient, row in self.new:
-            self._count_new(patient, row)
-
-    def _moves(self, message: Message) -> bool:
-        after = self.after.get(message.id)
-        return after is not None and (message.status, message.due_at) != (after.status, after.due_at)
-
-    def _count(self, message: Message) -> None:
-        counts = self.reckoning.of(message.step or "")
-        if message.attempts:
-            counts.untouched += 1
-            return
-        after = self.after.get(message.id)
-        pending = message.status in _PENDING
-        counts.pending += pending
-        if message.id in self.stopped:
-            counts.cancelled += 1
-            self._sample("cancelled", message, Standing("cancelled", None, self.stopped[message.id]))
-        elif pending:
-            self._count_pending(counts, message, after)
-        elif after is not None and after.status == Status.SCHEDULED:
-            counts.returned += 1
-            self._sample("returned", message, _standing(after))
-
-    def _count_pending(self, counts: Counts, message: Message, after: Desired | None) -> None:
-        if after is None or (after.status, after.due_at) == (message.status, message.due_at):
-            counts.stay += 1
-            self._sample("stays", message, _as_it_is(message))
-        elif after.due_at is not None and message.due_at is not None:
-            at_once = after.nominal is not None and after.nominal < self.reckoning.now
-            counts.moved += 1
-            counts.at_once += at_once
-            counts.shifts[after.due_at - message.due_at] += 1
-            self._sample("at_once" if at_once else "moved", message, _standing(after))
-        elif after.status == Status.CANCELLED:
-            counts.cancelled += 1
-            self._sample("cancelled", message, _standing(after))
-        else:
-            counts.skipped += 1
-            counts.too_late += after.code in (SkipCode.TOO_LATE, SkipCode.PACE)
-            self._sample("skipped", message, _standing(after))
-
-    def _count_new(self, patient: Patient, row: Desired) -> None:
-        if row.treatment.id not in self.treatments:
-            return
-        counts = self.reckoning.of(row.step.key)
-        goes_out = row.status == Status.SCHEDULED
-        if goes_out:
-            counts.added += 1
-        else:
-            counts.missed += 1
-        self._keep(
-            "added" if goes_out else "missed", patient, row.treatment.id, row.step.key, None, _standing(row)
-        )
-
-    def _sample(self, what: What, message: Message, after: Standing) -> None:
-        patient = self.patients[message.patient_id or 0]
-        self._keep(what, patient, message.treatment_id or 0, message.step or "", _as_it_is(message), after)
-
-    def _keep(
-        self,
-        what: What,
-        patient: Patient,
-        treatment_id: int,
-        step: str,
-        before: Standing | None,
-        after: Standing,
-    ) -> None:
-        self.reckoning.samples.offer(
-            what,
-            step,
-            patient.id,
-            lambda: Example(
-                patient.id,
-                f"{patient.first_name} {patient.last_name}".strip(),
-                treatment_id,
-                step,
-                self.world.zones[patient.id],
-                what,
-                before,
-                after,
-            ),
-        )
-
-
-def _as_it_is(message: Message) -> Standing:
-    return Standing(message.status, message.due_at, message.reason)
-
-
-def _standing(row: Desired) -> Standing:
-    return Standing(str(row.status), row.due_at, row.reason)

@@ -11,8 +11,11 @@ import logging
 import os
 import socket
 import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 
 from sqlalchemy import ColumnElement, Engine, or_, update
 from sqlalchemy.orm import Session
@@ -22,18 +25,24 @@ from notifier.clock import Clock
 from notifier.db import RealTime, reading, transaction
 from notifier.errors import DatabaseUnavailable
 from notifier.models import Retiming
-from notifier.retiming import Batch
+from notifier.retiming_batches import Batch, batches
+from notifier.retiming_deed import advance, target
 
 log = logging.getLogger(__name__)
 
-# Treatments in one transaction: a desk that meets it waits about as long as for another desk.
-BATCH = 100
+# Treatments in the first transactions; later ones are as large as fits into so many seconds. On SQLite
+# everybody who writes waits as long, on PostgreSQL only who writes about the same patients.
+_FIRST = 250
+_SECONDS = {"sqlite": 0.13, "postgresql": 0.3}
+_SMALLEST, _LARGEST = 50, 1_000
 _LEASE = 30.0  # seconds
 _EVERY = 30.0
-_TRIES = 5
-_BETWEEN_TRIES = 0.5
-# Longer than the batch itself took: who waits for SQLite's lock asks again every 25 ms or more.
-_PAUSE = 0.03
+_BETWEEN_TRIES = (0.2, 0.5, 1.0, 2.0)
+_GIVE_UP = 100  # treatments that cannot be brought over; with so many, it is not they who are wrong
+# Seconds between them: who waits for SQLite's one lock in another process has to find it free.
+_PAUSE = {"sqlite": 0.005}
+# PostgreSQL writes the rows of one batch while the next one is planned.
+_HANDS = {"postgresql": 2}
 
 Progress = Callable[[int], None]
 
@@ -69,14 +78,23 @@ def run(
     retiming_id: int,
     *,
     stopping: threading.Event | None = None,
-    batch_size: int = BATCH,
+    batch_size: int | None = None,
     progress: Progress | None = None,
+    hands: int | None = None,
 ) -> bool:
     """Carry it out to its end. False: somebody else is at it, or `stopping` was set meanwhile.
 
     `progress` is told the number of treatments of each batch that was committed.
     """
-    return _Run(engine, clock, retiming_id, stopping or threading.Event(), batch_size, progress).run()
+    return _Run(engine, clock, retiming_id, stopping or threading.Event(), batch_size, progress, hands).run()
+
+
+class _Done(Enum):
+    WELL, FAILED, NOT_OURS = range(3)
+
+
+class _LostError(Exception):
+    """Another program holds the lease now, so that what was just done must not be committed."""
 
 
 class Retimer:
@@ -119,12 +137,16 @@ class _Run:
         clock: Clock,
         retiming_id: int,
         stopping: threading.Event,
-        batch_size: int,
+        batch_size: int | None,
         progress: Progress | None,
+        hands: int | None,
     ) -> None:
         self.engine, self.clock, self.retiming_id = engine, clock, retiming_id
         self.stopping, self.batch_size, self.progress = stopping, batch_size, progress
-        self.size = batch_size
+        self.size = batch_size or _FIRST
+        self.speed = 0.0  # treatments a second, lately
+        self.pause = _PAUSE.get(engine.dialect.name, 0.0)
+        self.hands = hands or _HANDS.get(engine.dialect.name, 1)
         self.left: set[int] = set()  # treatments that cannot be brought over
         self.worker = f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
 
@@ -132,7 +154,7 @@ class _Run:
         with transaction(self.engine) as session:
             if not self._lease(session, takes=True):
                 return False
-            self.aim = retiming.target(session, self.retiming_id)
+            self.aim = target(session, self.retiming_id)
             cursor = session.get_one(Retiming, self.retiming_id).cursor
         try:
             return self._walk(cursor)
@@ -156,7 +178,7 @@ class _Run:
     def _look(self, cursor: int) -> list[Batch]:
         aim = self.aim
         with reading(self.engine) as session:
-            found = retiming.batches(
+            found = batches(
                 session,
                 aim.plan_id,
                 aim.version_id,
@@ -169,42 +191,68 @@ class _Run:
 
     def _take(self, found: list[Batch], cursor: int) -> int | None:
         """How far it came; None: it is not ours to go on with."""
-        for batch in found:
-            try:
-                if self.stopping.is_set() or not self._bring(batch):
-                    return None
-            except DatabaseUnavailable:
-                raise
-            except Exception:
-                log.exception("retiming %s: a batch could not be brought over", self.retiming_id)
+        for batch, done in zip(found, self._bring_all(found), strict=True):
+            if done is _Done.NOT_OURS:
+                return None
+            if done is _Done.FAILED:
                 if self.size > 1:
                     # One by one: what cannot be planned stays on its version, and stops no other.
                     self.size = 1
                     return cursor
-                self.left |= batch.treatments
+                self._leave(batch)
             cursor = batch.cursor
             if self.progress is not None:
                 self.progress(len(batch.treatments))
-            self.stopping.wait(_PAUSE)
-        self.size = self.batch_size
+        self.size = self.batch_size or self._fitting()
         return cursor
 
-    def _bring(self, batch: Batch) -> bool:
-        """Whether it was done and is still ours to go on with."""
-        tries = 0
-        while True:
+    def _fitting(self) -> int:
+        seconds = _SECONDS[self.engine.dialect.name]
+        return min(max(int(self.speed * seconds), _SMALLEST), _LARGEST)
+
+    def _bring_all(self, found: Iterable[Batch]) -> Iterator[_Done]:
+        if self.hands == 1:
+            yield from map(self._bring, found)
+            return
+        with ThreadPoolExecutor(self.hands, thread_name_prefix="retiming") as pool:
+            yield from pool.map(self._bring, found)
+
+    def _leave(self, batch: Batch) -> None:
+        self.left |= batch.treatments
+        if len(self.left) > _GIVE_UP:
+            raise RuntimeError(f"retiming {self.retiming_id}: {len(self.left)} treatments cannot be planned")
+
+    def _bring(self, batch: Batch) -> _Done:
+        for wait in (*_BETWEEN_TRIES, None):
+            if self.stopping.is_set():
+                return _Done.NOT_OURS
             try:
-                with transaction(self.engine) as session:
-                    if not self._lease(session):
-                        return False
-                    retiming.advance(session, self.aim, batch, now=self.clock.now())
-                return True
+                self._write(batch)
+            except _LostError:
+                return _Done.NOT_OURS
             except DatabaseUnavailable:
                 # A deadlock, or another writer that took too long: the batch is as it was.
-                tries += 1
-                if tries >= _TRIES:
+                if wait is None:
                     raise
-                self.stopping.wait(_BETWEEN_TRIES)
+                self.stopping.wait(wait)
+            except Exception:
+                log.exception("retiming %s: a batch could not be brought over", self.retiming_id)
+                return _Done.FAILED
+            else:
+                self.stopping.wait(self.pause)
+                return _Done.WELL
+        raise AssertionError
+
+    def _write(self, batch: Batch) -> None:
+        with transaction(self.engine) as session:
+            begun = time.monotonic()
+            advance(session, self.aim, batch, now=self.clock.now())
+            self._still_ours(session)
+        self.speed = len(batch.treatments) / max(time.monotonic() - begun, 0.001)
+
+    def _still_ours(self, session: Session) -> None:
+        if not self._lease(session):
+            raise _LostError
 
     def _lease(self, session: Session, *, takes: bool = False) -> bool:
         """Hold it for a while longer; `takes`: also where nobody holds it."""

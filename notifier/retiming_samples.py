@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, get_args
 from zoneinfo import ZoneInfo
 
-# In this order they are worth showing.
-What = Literal["moved", "skipped", "added", "cancelled", "at_once", "returned", "missed", "stays"]
+from notifier.models import Patient
+from notifier.planning_world import World
+from notifier.retiming_findings import Finding, Standing, What
 
 MOST = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a message stands: waiting for a time, or not to be sent and why."""
-
-    status: str
-    due_at: datetime | None
-    reason: str
+# In this order they are worth showing.
+_ORDER: tuple[What, ...] = (
+    *("moved", "skipped", "added", "cancelled", "at_once", "returned", "missed", "stays"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +33,25 @@ class Example:
 
 
 class Samples:
-    """Offered every message, it keeps as many of each sort as could be chosen."""
+    """Offered everybody, it keeps as many of each sort as could be chosen."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[What, str], dict[int, Example]] = defaultdict(dict)
 
-    def offer(self, what: What, step: str, patient_id: int, make: Callable[[], Example]) -> None:
-        kept = self._kept[what, step]
-        if len(kept) < MOST and patient_id not in kept:
-            kept[patient_id] = make()
+    def offer(self, world: World, patient: Patient, findings: Iterable[Finding], treatment_id: int) -> None:
+        for finding in findings:
+            kept = self._kept[finding.what, finding.step]
+            if len(kept) < MOST and finding.what in _ORDER:
+                kept[patient.id] = Example(
+                    patient.id,
+                    f"{patient.first_name} {patient.last_name}".strip(),
+                    treatment_id,
+                    finding.step,
+                    world.zones[patient.id],
+                    finding.what,
+                    finding.before,
+                    finding.after,
+                )
 
     def chosen(self) -> tuple[Example, ...]:
         """One of each sort, then others of each, with another patient every time."""
@@ -56,7 +60,7 @@ class Samples:
             steps[what].append(kept)
         chosen: dict[int, Example] = {}
         for turn in range(MOST):
-            for what in get_args(What):
+            for what in _ORDER:
                 sorts = steps[what]
                 if not sorts or len(chosen) == MOST:
                     continue
@@ -64,4 +68,4 @@ class Samples:
                 # What stays is shown where nothing else happens.
                 if fresh and (what != "stays" or not chosen or turn):
                     chosen[fresh[0].patient_id] = fresh[0]
-        return tuple(sorted(chosen.values(), key=lambda it: get_args(What).index(it.what)))
+        return tuple(sorted(chosen.values(), key=lambda it: _ORDER.index(it.what)))

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from notifier import plans, retiming
 from notifier.models import Clinic, Message, PlanVersion, Retiming
+from notifier.retiming_batches import batches
+from notifier.retiming_deed import advance, target
 
 Content = dict[str, Any]
 Change = Callable[[Content], object]
@@ -66,11 +68,11 @@ def begun(session: Session, clinic: Clinic, version: PlanVersion, now: datetime)
 
 def carry_out(session: Session, begun: Retiming, now: datetime, *, size: int = 1) -> Retiming:
     """As the runner does, but in the transaction of the test."""
-    aim = retiming.target(session, begun.id)
+    aim = target(session, begun.id)
     cursor = 0
-    while found := retiming.batches(session, aim.plan_id, aim.version_id, now=now, after=cursor, size=size):
+    while found := batches(session, aim.plan_id, aim.version_id, now=now, after=cursor, size=size):
         for batch in found:
-            retiming.advance(session, aim, batch, now=now)
+            advance(session, aim, batch, now=now)
             cursor = batch.cursor
     retiming.finish(session, begun.id, now=now)
     session.expire_all()

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from notifier import retiming, treatments
 from notifier.models import AuditEntry, Clinic, Message, MessageEvent, Treatment
+from notifier.retiming_batches import batches
+from notifier.retiming_deed import advance, target
 from tests.cast import (
     BOB,
     DAY0,
@@ -176,9 +178,9 @@ def test_a_newer_retiming_ends_the_older_one_and_takes_over_the_rest(
 ) -> None:
     first, second = log(session, clinic), log(session, clinic, MIA)
     older = begun(session, clinic, save(session, clinic, later(DAY1, "24h"), now=NOW), NOW)
-    aim = retiming.target(session, older.id)
-    batch = retiming.batches(session, aim.plan_id, aim.version_id, now=NOW, after=0, size=1)[0]
-    retiming.advance(session, aim, batch, now=NOW)
+    aim = target(session, older.id)
+    batch = batches(session, aim.plan_id, aim.version_id, now=NOW, after=0, size=1)[0]
+    advance(session, aim, batch, now=NOW)
     session.expire_all()
     version = save(session, clinic, later(DAY1, "25h"), now=NOW)
     newer = begun(session, clinic, version, NOW)
@@ -216,7 +218,7 @@ def test_doing_it_twice_changes_nothing(session: Session, clinic: Clinic) -> Non
 def test_a_family_is_in_one_batch_wherever_it_would_end(session: Session, clinic: Clinic) -> None:
     mia, _, leo = log(session, clinic, MIA), log(session, clinic), log(session, clinic, LEO)
     version = save(session, clinic, later(DAY1, "24h"), now=NOW)
-    found = retiming.batches(session, version.plan_id, version.id, now=NOW, after=0, size=1)
+    found = batches(session, version.plan_id, version.id, now=NOW, after=0, size=1)
     assert [len(batch.treatments) for batch in found] == [2, 1]
     assert found[0].treatments == {mia.id, leo.id}
 

@@ -86,7 +86,7 @@ def die_after(batches: int) -> Callable[[int], None]:
 
 def test_after_a_crash_between_batches_the_next_one_finishes(engine: Engine, begun_id: int) -> None:
     with pytest.raises(Killed):
-        retiming_run.run(engine, CLOCK, begun_id, batch_size=2, progress=die_after(2))
+        retiming_run.run(engine, CLOCK, begun_id, batch_size=2, progress=die_after(2), hands=1)
     assert (moved(engine), row_of(engine, begun_id).done) == (4, 4)
     assert retiming_run.resume_all(engine, CLOCK) == 1
     assert moved(engine) == PATIENTS
@@ -112,7 +112,9 @@ def test_what_another_program_is_at_is_left_to_it_until_its_lease_runs_out(
 
 
 def test_who_lost_the_lease_writes_nothing_more(engine: Engine, begun_id: int) -> None:
-    assert not retiming_run.run(engine, CLOCK, begun_id, batch_size=2, progress=lambda _: lease(engine, 60))
+    assert not retiming_run.run(
+        engine, CLOCK, begun_id, batch_size=2, progress=lambda _: lease(engine, 60), hands=1
+    )
     assert moved(engine) == 2
     assert row_of(engine, begun_id).worker == "other:1"
 
@@ -132,7 +134,7 @@ def test_two_at_once_do_it_once(engine: Engine, begun_id: int) -> None:
 def test_it_stops_after_the_batch_under_way(engine: Engine, begun_id: int) -> None:
     stopping = threading.Event()
     assert not retiming_run.run(
-        engine, CLOCK, begun_id, batch_size=2, stopping=stopping, progress=lambda _: stopping.set()
+        engine, CLOCK, begun_id, batch_size=2, stopping=stopping, progress=lambda _: stopping.set(), hands=1
     )
     assert (moved(engine), row_of(engine, begun_id).lease_until) == (2, None)
 
@@ -154,7 +156,7 @@ def test_a_treatment_logged_meanwhile_on_the_old_version_is_brought_over_too(
                 replan(session, [late.patient], now=NOW, actor="desk")
                 logged.append(late.id)
 
-    assert retiming_run.run(engine, CLOCK, begun_id, batch_size=3, progress=log_on_the_old)
+    assert retiming_run.run(engine, CLOCK, begun_id, batch_size=3, progress=log_on_the_old, hands=1)
     assert moved(engine) == PATIENTS + 1
     assert row_of(engine, begun_id).total == PATIENTS + 1
 
