@@ -15,6 +15,7 @@ import sys
 import tempfile
 import termios
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -257,6 +258,9 @@ class Person:
 
     def presses_ctrl_c(self, when: str) -> None:
         self._read_until(when)
+        self._read_until(": ")
+        # A person sees the whole question first; until the program reads, Python may miss the key.
+        time.sleep(0.3)
         os.write(self._mine, b"\x03")
 
     def leaves(self) -> tuple[int, str]:

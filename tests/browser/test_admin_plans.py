@@ -110,6 +110,8 @@ def test_steps_are_copied_and_what_was_typed_outlives_going_away_and_back(editor
     editor.locator("#f-s1-after").fill("26h")
     editor.get_by_role("button", name="Copy Day 1: soreness is normal").click()
     expect(editor.locator("#f-s7-key")).to_have_value("day1-soreness-is-normal-copy")
+    # Nobody types within the few milliseconds until the new form listens.
+    editor.wait_for_timeout(300)
     editor.locator("#f-s7-key").fill("day2-once-more")
     expect(editor.locator("#sum-s7")).to_contain_text("Day 2: once more")
     editor.goto(editor.url.replace(NEEDLING, "/plans"))
