@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from notifier.db_bulk import among
@@ -41,10 +41,12 @@ def is_pending(now: datetime) -> ColumnElement[bool]:
 def is_behind(version_id: int, now: datetime) -> ColumnElement[bool]:
     """Of treatments of a plan: on another version than this, with something pending; or voided lately."""
     undone = and_(Treatment.voided_at.is_not(None), Treatment.ended_at > now - UNDONE_WITHIN)
+    # The offset keeps PostgreSQL from reading all messages there are, rather than those of a few treatments.
+    pending = select(Message.id).where(Message.treatment_id == Treatment.id, is_pending(now)).offset(0)
     return and_(
         Treatment.plan_version_id != version_id,
         Treatment.ended_at > now - HORIZON,
-        or_(undone, exists().where(Message.treatment_id == Treatment.id, is_pending(now))),
+        or_(undone, pending.exists()),
     )
 
 
