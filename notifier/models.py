@@ -15,6 +15,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -45,6 +46,7 @@ __all__ = [
     "PlanRow",
     "PlanVersion",
     "Practitioner",
+    "Receiver",
     "Reply",
     "Retiming",
     "ScoreRow",
@@ -93,6 +95,15 @@ class Clinic(Base):
     # What one SMS segment costs, so that pages can say what a text costs; None: nobody has said.
     sms_price: Mapped[float | None] = mapped_column()
     currency: Mapped[str] = mapped_column(String(3), default="USD", server_default="USD")
+    # What the clinic added to the word lists: {"emergency": {"en": ["…"]}, …}; and the answers that it words
+    # in its own way: {"fallback.en": {"sms": "…"}, …}; and who approved them: {"by", "on", "digest"}.
+    reply_words: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
+    reply_texts: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
+    reply_approval: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
+    # Whether the link to the patient's own page goes into SMS too; it costs a segment.
+    page_in_sms: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # What the admin has ticked off on the way to going live: {"<step>": {"by", "on", "note"}}.
+    going_live: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy types it so
 
@@ -299,6 +310,8 @@ class Patient(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     version: Mapped[int] = mapped_column(Integer, default=1)
+    # Part of the seal of the patient's links: one more, and all that were given out are revoked.
+    link_epoch: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 - SQLAlchemy types it so
 
@@ -578,6 +591,25 @@ class Message(Base):
             sqlite_where=text("claimed_at IS NOT NULL"),
             postgresql_where=text("claimed_at IS NOT NULL"),
         ),
+        Index(
+            "ix_messages_reply_id",
+            "reply_id",
+            sqlite_where=text("reply_id IS NOT NULL"),
+            postgresql_where=text("reply_id IS NOT NULL"),
+        ),
+        Index(
+            "ix_messages_alert_id",
+            "alert_id",
+            sqlite_where=text("alert_id IS NOT NULL"),
+            postgresql_where=text("alert_id IS NOT NULL"),
+        ),
+        # Taken by the provider, and its last word is still to come.
+        Index(
+            "ix_messages_awaited",
+            "lookup_at",
+            sqlite_where=text("status IN ('accepted', 'sent') AND lookup_at IS NOT NULL"),
+            postgresql_where=text("status IN ('accepted', 'sent') AND lookup_at IS NOT NULL"),
+        ),
         {"sqlite_autoincrement": True},  # ids are in Message-IDs and callback addresses: never used again
     )
 
@@ -614,6 +646,10 @@ class Message(Base):
     lookups: Mapped[int] = mapped_column(Integer, default=0)
     lookup_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    # The reply that it answers, and the alert that it tells of. Without foreign keys, because those tables
+    # name messages too.
+    reply_id: Mapped[int | None] = mapped_column(BigId)
+    alert_id: Mapped[int | None] = mapped_column(BigId)
 
 
 class Attempt(Base):
@@ -668,7 +704,11 @@ class DeliveryReportRow(Base):
     """What a provider later said, kept as it came, whether or not it changed anything."""
 
     __tablename__ = "delivery_reports"
-    __table_args__ = (Index("ix_delivery_reports_provider_id", "provider_id"),)
+    __table_args__ = (
+        Index("ix_delivery_reports_provider_id", "provider_id"),
+        # The same word again is not kept twice.
+        Index("uq_delivery_reports_said", "provider", "provider_id", "provider_status", "code", unique=True),
+    )
 
     id: Mapped[int] = _id()
     message_id: Mapped[int | None] = _ref("messages.id", nullable=True, index=True)
@@ -687,8 +727,20 @@ class Reply(Base):
 
     __tablename__ = "replies"
     __table_args__ = (
-        UniqueConstraint("channel", "provider_id"),
+        # A stranger's words to a number of several clinics are seen by each of them.
+        UniqueConstraint("clinic_id", "channel", "provider_id"),
         Index("ix_replies_clinic_id_received_at", "clinic_id", "received_at"),
+        # A conversation, also of those whom nobody knows or whose phone is shared.
+        Index("ix_replies_from", "clinic_id", "from_address", "received_at"),
+        # The inbox: what needs a person, the most serious first.
+        Index(
+            "ix_replies_open",
+            "clinic_id",
+            "rank",
+            "received_at",
+            sqlite_where=text("handled_at IS NULL AND rank < 9"),
+            postgresql_where=text("handled_at IS NULL AND rank < 9"),
+        ),
         Index("ix_replies_patient_id", "patient_id"),
     )
 
@@ -710,6 +762,20 @@ class Reply(Base):
     handled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     handled_by: Mapped[str] = mapped_column(String(254), default="")
     handled_how: Mapped[str] = mapped_column(String(40), default="")
+    sender_id: Mapped[int | None] = mapped_column(BigId)  # of ours, that it came to
+    subject: Mapped[str] = mapped_column(Text, default="", server_default="")
+    keyword: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    negated: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # Written by a program: an out-of-office mail, or the same words again and again.
+    automatic: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # How serious it is to a person: 0 emergency, 1 urgent, 2 soon, 3 to be read; 9: nobody is needed.
+    rank: Mapped[int] = mapped_column(Integer, default=3, server_default="3")
+    task: Mapped[str] = mapped_column(String(40), default="", server_default="")  # what to do: call_back …
+    # When somebody at the clinic first had it open.
+    seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    # Which phrases the rules found, for those who wonder.
+    matched: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
 
 
 class ScoreRow(Base):
@@ -738,6 +804,12 @@ class Alert(Base):
     __table_args__ = (
         UniqueConstraint("clinic_id", "code"),
         Index("ix_alerts_clinic_id_acknowledged_at", "clinic_id", "acknowledged_at"),
+        Index(
+            "ix_alerts_open",
+            "escalate_at",
+            sqlite_where=text("acknowledged_at IS NULL"),
+            postgresql_where=text("acknowledged_at IS NULL"),
+        ),
     )
 
     id: Mapped[int] = _id()
@@ -756,6 +828,22 @@ class Alert(Base):
     escalate_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     acknowledged_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     acknowledged_by: Mapped[str] = mapped_column(String(254), default="")
+    acknowledged_how: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    # The contact whose turn is next, counted from 0 in the order of the list.
+    next_contact: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+
+
+class Receiver(Base):
+    """One way by which replies and reports are fetched: how far it got, and who is at it. Real time."""
+
+    __tablename__ = "receivers"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    cursor: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    worker: Mapped[str] = mapped_column(String(80), default="")
+    worked_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    problem: Mapped[str] = mapped_column(Text, default="")
 
 
 class Chore(Base):
