@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,7 +44,18 @@ class SqliteFiles:
             self._path.with_name(f"notifier.db{suffix}").unlink(missing_ok=True)
         shutil.copyfile(self._folder / ("clinic.db" if with_clinic else "empty.db"), self._path)
         yield self._engine
+        wait_for_background_work()
         self._engine.dispose()
+
+
+def wait_for_background_work() -> None:
+    """What a page began goes on after its answer. In the next test's database it would be a stranger: a
+    connection to the file that was there before would find none of what that test writes.
+    """
+    for thread in threading.enumerate():
+        if thread.name.startswith("retiming-"):
+            thread.join(30)
+            assert not thread.is_alive(), f"{thread.name} does not end"
 
 
 class PostgresDatabases:
@@ -107,6 +119,7 @@ class PostgresDatabases:
             self._engine = self._build()
             self._bring_back(with_clinic)
         yield self._engine
+        wait_for_background_work()
         self._engine.dispose()
 
     def _bring_back(self, with_clinic: bool) -> bool:
