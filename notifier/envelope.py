@@ -79,7 +79,11 @@ class DeliveryReport:
 
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
-    """What a patient (or a stranger) sent to one of our addresses."""
+    """What a patient (or a stranger) sent to one of our addresses.
+
+    `provider_id` makes it one of its kind: Twilio's sid, an e-mail's Message-ID. `in_reply_to` are the
+    Message-IDs that an e-mail answers; `automatic`: a program says that it wrote it.
+    """
 
     provider_id: str
     channel: str
@@ -87,4 +91,7 @@ class InboundMessage:
     to_address: str
     body: str
     received_at: datetime
+    subject: str = ""
+    in_reply_to: tuple[str, ...] = ()
+    automatic: bool = False
     raw: dict[str, str] = field(default_factory=dict)

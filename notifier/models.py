@@ -17,6 +17,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -102,6 +103,8 @@ class Clinic(Base):
     reply_approval: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
     # Whether the link to the patient's own page goes into SMS too; it costs a segment.
     page_in_sms: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    # Whether a number's first planned SMS is preceded by one that says who writes, and how to stop it.
+    first_text: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
     # What the admin has ticked off on the way to going live: {"<step>": {"by", "on", "note"}}.
     going_live: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
 
@@ -373,6 +376,8 @@ class Address(Base):
     channel: Mapped[str] = mapped_column(String(10))
     address: Mapped[str] = mapped_column(String(254))
     gap_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    # When the first SMS, which says who writes and how to stop it, was made for this number.
+    introduced_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class PlanRow(Base):

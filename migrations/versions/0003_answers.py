@@ -39,8 +39,10 @@ def _columns() -> dict[str, list[sa.Column[Any]]]:
             sa.Column("reply_texts", Json, server_default="{}", nullable=False),
             sa.Column("reply_approval", Json, server_default="{}", nullable=False),
             sa.Column("page_in_sms", sa.Boolean(), server_default=sa.false(), nullable=False),
+            sa.Column("first_text", sa.Boolean(), server_default=sa.true(), nullable=False),
             sa.Column("going_live", Json, server_default="{}", nullable=False),
         ],
+        "addresses": [sa.Column("introduced_at", Time, nullable=True)],
         "patients": [sa.Column("link_epoch", sa.Integer(), server_default="0", nullable=False)],
         "messages": [sa.Column("reply_id", Id, nullable=True), sa.Column("alert_id", Id, nullable=True)],
         "replies": [
@@ -82,6 +84,8 @@ def upgrade() -> None:
     for table, columns in _columns().items():
         for column in columns:
             op.add_column(table, column)
+    # Who has been written to knows us.
+    op.execute("UPDATE addresses SET introduced_at = gap_until WHERE gap_until IS NOT NULL")
     for name, table, indexed, where in PARTIAL:
         op.create_index(name, table, indexed, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
     op.create_index("ix_replies_from", "replies", ["clinic_id", "from_address", "received_at"])
