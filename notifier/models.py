@@ -779,6 +779,8 @@ class Reply(Base):
     # When somebody at the clinic first had it open.
     seen_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     note: Mapped[str] = mapped_column(Text, default="", server_default="")
+    # The name of the automatic answer it got; empty: none.
+    answer: Mapped[str] = mapped_column(String(40), default="", server_default="")
     # Which phrases the rules found, for those who wonder.
     matched: Mapped[list[str]] = mapped_column(Json, default=list, server_default="[]")
 

@@ -55,6 +55,7 @@ def _columns() -> dict[str, list[sa.Column[Any]]]:
             sa.Column("task", sa.String(length=40), server_default="", nullable=False),
             sa.Column("seen_at", Time, nullable=True),
             sa.Column("note", sa.Text(), server_default="", nullable=False),
+            sa.Column("answer", sa.String(length=40), server_default="", nullable=False),
             sa.Column("matched", Json, server_default="[]", nullable=False),
         ],
         "alerts": [
