@@ -113,6 +113,11 @@ def _saw_several(detail: Detail, subject: str) -> str:
     return f"saw a list of {count} {'patient' if count == 1 else 'patients'}"
 
 
+def _taken(detail: Detail, subject: str) -> str:
+    ways = {"link": ", by its link", "sms": ", by texting its code"}
+    return f"took {subject}{ways.get(detail.get('how', ''), '')}"
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What one may look for: several actions under one name."""
@@ -206,6 +211,14 @@ KINDS: Mapping[str, Kind] = {
             "contact.removed": _of("removed the alert contact"),
             "sender.changed": _of("changed"),
             "sender.tried": _of("tried again"),
+        },
+    ),
+    "alerts": Kind(
+        "Alerts",
+        {
+            "alert.raised": _of("raised"),
+            "alert.taken": _taken,
+            "alert.reopened": _of("opened again"),
         },
     ),
     "tasks": Kind(

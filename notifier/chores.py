@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 
 from notifier import missing_log as nothing_logged
 from notifier import monthly_mail, purging
+from notifier.chore_times import hurry as hurry
 from notifier.clock import real_wait
 from notifier.config import Settings
-from notifier.db import RealTime, insert_missing, wake_workers
+from notifier.db import RealTime, insert_missing
 from notifier.missing_log import missing_log as missing_log
 from notifier.models import Chore
 
@@ -86,10 +87,3 @@ def do(session: Session, name: str, settings: Settings, *, now: datetime, worker
 def put_off(session: Session, name: str) -> None:
     """It failed: nobody tries again for some minutes."""
     session.execute(update(Chore).where(Chore.name == name).values(lease_until=RealTime(_AFTER_TROUBLE)))
-
-
-def hurry(session: Session, name: str, *, now: datetime) -> None:
-    """What the chore goes by has changed, such as opening hours: it is due now and finds its next time."""
-    session.execute(insert_missing(session, Chore), [{"name": name, "due_at": now}])
-    session.execute(update(Chore).where(Chore.name == name, Chore.due_at > now).values(due_at=now))
-    wake_workers(session)

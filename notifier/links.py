@@ -42,8 +42,28 @@ class Links:
         except ValueError:
             return None
 
-    def _seal(self, said: bytes) -> bytes:
-        return hmac.digest(self.secret, b"unsubscribe:" + said, hashlib.sha256)[:18]
+    def alert(self, alert_id: int, contact_id: int) -> str | None:
+        """Where this contact sees the alert and may take it; whoever has the address is taken for them."""
+        if not self.secret:
+            return None
+        return f"{self.base_url}/a/{self.alert_token(alert_id, contact_id)}"
+
+    def alert_token(self, alert_id: int, contact_id: int) -> str:
+        said = f"{alert_id}.{contact_id}".encode()
+        return f"{_text(said)}.{_text(self._seal(said, b'alert'))}"
+
+    def read_alert_token(self, token: str) -> tuple[int, int] | None:
+        """The alert's and the contact's id; None when the token is not one of ours."""
+        try:
+            said, seal = (_bytes(part) for part in token.split("."))
+            alert_id, contact_id = said.decode().split(".")
+            genuine = hmac.compare_digest(seal, self._seal(said, b"alert"))
+            return (int(alert_id), int(contact_id)) if genuine and self.secret else None
+        except ValueError:
+            return None
+
+    def _seal(self, said: bytes, purpose: bytes = b"unsubscribe") -> bytes:
+        return hmac.digest(self.secret, purpose + b":" + said, hashlib.sha256)[:18]
 
 
 def links_of(settings: Settings) -> Links | None:

@@ -809,7 +809,15 @@ class Alert(Base):
 
     __tablename__ = "alerts"
     __table_args__ = (
-        UniqueConstraint("clinic_id", "code"),
+        # Who texts a code means the open alert.
+        Index(
+            "uq_alerts_code",
+            "clinic_id",
+            "code",
+            unique=True,
+            sqlite_where=text("acknowledged_at IS NULL"),
+            postgresql_where=text("acknowledged_at IS NULL"),
+        ),
         Index("ix_alerts_clinic_id_acknowledged_at", "clinic_id", "acknowledged_at"),
         Index(
             "ix_alerts_open",

@@ -87,6 +87,11 @@ def render(template: str, language: str, values: Mapping[str, str]) -> tuple[str
     return " ".join(subject.split()), body.strip()
 
 
+def render_sms(template: str, language: str, values: Mapping[str, str]) -> str:
+    chosen = language[:2] if language[:2] in LANGUAGES else "en"
+    return " ".join(_block(_environment(False), f"{template}.{chosen}.j2", "sms", values).split())
+
+
 def _block(environment: Environment, file: str, name: str, values: Mapping[str, str]) -> str:
     template = environment.get_template(file)
     return "".join(template.blocks[name](template.new_context(dict(values))))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from notifier import rendering
+from notifier import alerts_telling, rendering
 from notifier.envelope import OutboundMessage, Unsubscribe
 from notifier.models import Clinic, Message, Patient, Treatment
 from notifier.rendering import Context, RenderedEmail, RenderedSms
@@ -84,7 +84,8 @@ def _template(case: Case) -> TextTemplate:
     message = case.message
     if case.definition is None:
         # Its words were made when it was: only Jinja's own signs have to be kept from meaning anything.
-        words, subject = _literal(message.words), _literal(message.subject)
+        said = alerts_telling.with_link(message, case.links, case.clinic.language)
+        words, subject = _literal(said), _literal(message.subject)
         return TextTemplate(sms=words) if message.channel == "sms" else TextTemplate(None, subject, words)
     language = case.patient.language if case.patient is not None else case.clinic.language
     return case.definition.text(message.step or "", language) or TextTemplate()

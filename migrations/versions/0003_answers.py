@@ -82,6 +82,8 @@ def upgrade() -> None:
         replies.create_unique_constraint(
             "uq_replies_clinic_id_channel_provider_id", ["clinic_id", "channel", "provider_id"]
         )
+    with op.batch_alter_table("alerts") as alerts:
+        alerts.drop_constraint("uq_alerts_clinic_id_code", type_="unique")
     for table, columns in _columns().items():
         for column in columns:
             op.add_column(table, column)
@@ -89,6 +91,15 @@ def upgrade() -> None:
     op.execute("UPDATE addresses SET introduced_at = gap_until WHERE gap_until IS NOT NULL")
     for name, table, indexed, where in PARTIAL:
         op.create_index(name, table, indexed, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    codes = sa.text("acknowledged_at IS NULL")
+    op.create_index(
+        "uq_alerts_code",
+        "alerts",
+        ["clinic_id", "code"],
+        unique=True,
+        sqlite_where=codes,
+        postgresql_where=codes,
+    )
     op.create_index("ix_replies_from", "replies", ["clinic_id", "from_address", "received_at"])
     said = ["provider", "provider_id", "provider_status", "code"]
     op.create_index("uq_delivery_reports_said", "delivery_reports", said, unique=True)
@@ -97,6 +108,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index("uq_delivery_reports_said", "delivery_reports")
     op.drop_index("ix_replies_from", "replies")
+    op.drop_index("uq_alerts_code", "alerts")
     for name, table, _, _ in reversed(PARTIAL):
         op.drop_index(name, table)
     for table, columns in reversed(_columns().items()):
@@ -105,4 +117,6 @@ def downgrade() -> None:
     with op.batch_alter_table("replies") as replies:
         replies.drop_constraint("uq_replies_clinic_id_channel_provider_id", type_="unique")
         replies.create_unique_constraint("uq_replies_channel_provider_id", ["channel", "provider_id"])
+    with op.batch_alter_table("alerts") as alerts:
+        alerts.create_unique_constraint("uq_alerts_clinic_id_code", ["clinic_id", "code"])
     op.drop_table("receivers")

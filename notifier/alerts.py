@@ -1,0 +1,209 @@
+"""Something a person at the clinic must see and acknowledge: raised, told, taken."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from notifier import alerts_telling, audit, chore_times, clinics
+from notifier.errors import NotFoundError
+from notifier.models import Alert, AlertContact, Clinic, Message, Patient, Reply, Sender, Treatment
+from notifier.rules import escalation
+from notifier.rules.escalation import Severity, Turn
+
+CHORE = "alerts"
+TEST = "test"
+# Letters and digits that nobody takes for one another, and that make no word, no score and no keyword.
+_LETTERS, _DIGITS = "CDFHJKMPQRTVWXY", "34679"
+# A code is not given out again while somebody may still text the old one.
+_CODE_RESTS = timedelta(days=30)
+# Somebody who writes the same thing again at once is not a reason to ring again at once.
+_RING_AGAIN = timedelta(minutes=2)
+
+
+def raise_alert(
+    session: Session,
+    clinic: Clinic,
+    *,
+    kind: str,
+    severity: str,
+    summary: str,
+    now: datetime,
+    actor: str,
+    patient: Patient | None = None,
+    treatment: Treatment | None = None,
+    reply: Reply | None = None,
+    message: Message | None = None,
+    sender: Sender | None = None,
+) -> Alert:
+    """The alert and its first messages. The same about the same patient, while one is open, rings again.
+
+    `summary` is for the pages, which add the patient's name: neither it nor the words ever leave the house.
+    """
+    alert = _same(session, clinic, kind, patient, reply, sender)
+    if alert is not None:
+        _again(session, clinic, alert, severity, summary, reply, now)
+    else:
+        alert = Alert(
+            clinic_id=clinic.id,
+            kind=kind,
+            severity=str(Severity(severity)),
+            summary=summary,
+            code=free_code(session, clinic, now),
+            raised_at=now,
+            round=0,
+            next_contact=0,
+            patient_id=_id(patient),
+            treatment_id=_id(treatment),
+            reply_id=_id(reply),
+            message_id=_id(message),
+            sender_id=_id(sender),
+        )
+        session.add(alert)
+        session.flush()
+        tell_next(session, clinic, alert, now=now)
+    noted = {"alert_kind": alert.kind, "severity": alert.severity, "patient_id": alert.patient_id}
+    _note(session, alert, "alert.raised", now, actor, **noted)
+    chore_times.hurry(session, CHORE, now=now)
+    return alert
+
+
+def _id(row: Patient | Treatment | Reply | Message | Sender | None) -> int | None:
+    return row.id if row is not None else None
+
+
+def _same(
+    session: Session,
+    clinic: Clinic,
+    kind: str,
+    patient: Patient | None,
+    reply: Reply | None,
+    sender: Sender | None,
+) -> Alert | None:
+    """The open one about the same: the patient, or a stranger's number, or the sender."""
+    query = select(Alert).where(
+        Alert.clinic_id == clinic.id, Alert.kind == kind, Alert.acknowledged_at.is_(None)
+    )
+    if patient is not None:
+        query = query.where(Alert.patient_id == patient.id)
+    elif reply is not None:
+        query = query.join(Reply, Reply.id == Alert.reply_id).where(
+            Alert.patient_id.is_(None), Reply.from_address == reply.from_address
+        )
+    else:
+        query = query.where(Alert.patient_id.is_(None), Alert.sender_id == _id(sender))
+    return session.scalars(query.order_by(Alert.id).limit(1).with_for_update(of=Alert)).first()
+
+
+def _again(
+    session: Session,
+    clinic: Clinic,
+    alert: Alert,
+    severity: str,
+    summary: str,
+    reply: Reply | None,
+    now: datetime,
+) -> None:
+    """From the first contact on, at once where it has become worse."""
+    worse = escalation.worse(alert.severity, severity) != alert.severity
+    if worse or alert.severity == severity:
+        alert.severity, alert.summary = severity, summary
+        alert.reply_id = _id(reply) or alert.reply_id
+    told_at = last_told(session, alert)
+    if worse or told_at is None or told_at <= now - _RING_AGAIN:
+        alert.round, alert.next_contact = alert.round + 1, 0
+        tell_next(session, clinic, alert, now=now)
+
+
+def free_code(session: Session, clinic: Clinic, now: datetime) -> str:
+    """Short, easy to read out and to type, and not another's: K7Q4."""
+    lately = select(Alert.code).where(
+        Alert.clinic_id == clinic.id,
+        (Alert.acknowledged_at.is_(None)) | (Alert.acknowledged_at > now - _CODE_RESTS),
+    )
+    taken = set(session.scalars(lately))
+    while True:
+        code = "".join(secrets.choice(choice) for choice in (_LETTERS, _DIGITS) * 2)
+        if code not in taken:
+            return code
+
+
+def tell_next(session: Session, clinic: Clinic, alert: Alert, *, now: datetime) -> bool:
+    """Whoever's turn it is, if anybody may be told now; and when it is the next one's turn."""
+    people = contacts(session, clinic)
+    if not people:
+        alerts_telling.tell_admins(session, clinic, alert, now=now)
+        alert.escalate_at = None
+        return False
+    hours, on_call = clinics.hours(clinic), [person.on_call for person in people]
+    is_open = escalation.waking_hours(hours).is_open(now)
+    found = escalation.turn(
+        alert.severity, on_call, Turn(alert.next_contact % len(people), alert.round), is_open=is_open
+    )
+    if found is None:
+        alert.escalate_at = escalation.not_before(alert.severity, on_call, now, hours)
+        return False
+    alert.round = found.round
+    alerts_telling.tell(session, clinic, alert, people[found.contact], now=now)
+    following = escalation.next_turn(found, len(people))
+    alert.round, alert.next_contact = following.round, following.contact
+    alert.escalate_at = now + escalation.waits(alert.severity, following, escalation.DEFAULT_AFTER)
+    return True
+
+
+def last_told(session: Session, alert: Alert) -> datetime | None:
+    return max((message.created_at for message in alerts_telling.of_alert(session, alert)), default=None)
+
+
+def contacts(session: Session, clinic: Clinic) -> list[AlertContact]:
+    """Those who can be reached at all, in their order."""
+    return [each for each in clinics.alert_contacts(session, clinic) if each.phone or each.email]
+
+
+def open_alerts(session: Session, clinic_id: int) -> list[Alert]:
+    """The most serious first, then the oldest."""
+    query = select(Alert).where(Alert.clinic_id == clinic_id, Alert.acknowledged_at.is_(None))
+    worst_first = ("emergency", "urgent", "normal")
+    return sorted(
+        session.scalars(query.order_by(Alert.raised_at, Alert.id)),
+        key=lambda alert: worst_first.index(alert.severity),
+    )
+
+
+def get(session: Session, clinic: Clinic, alert_id: int) -> Alert:
+    alert = session.get(Alert, alert_id)
+    if alert is None or alert.clinic_id != clinic.id:
+        raise NotFoundError("There is no such alert here.")
+    return alert
+
+
+def acknowledge(session: Session, alert: Alert, *, by: str, how: str, now: datetime) -> bool:
+    """Somebody takes it, and nobody else is called. False: somebody was quicker; the alert says who."""
+    taken = session.execute(
+        update(Alert)
+        .where(Alert.id == alert.id, Alert.acknowledged_at.is_(None))
+        .values(acknowledged_at=now, acknowledged_by=by, acknowledged_how=how, escalate_at=None)
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(alert)
+    if not taken.rowcount:  # type: ignore[attr-defined]
+        return False
+    alerts_telling.withdraw(session, alert, f"{by} took the alert.", now=now, actor=by)
+    _note(session, alert, "alert.taken", now, by, how=how, patient_id=alert.patient_id)
+    return True
+
+
+def _note(session: Session, alert: Alert, action: str, now: datetime, actor: str, **detail: object) -> None:
+    audit.note(
+        session,
+        clinic_id=alert.clinic_id,
+        at=now,
+        actor=actor,
+        action=action,
+        subject="alert",
+        subject_id=alert.id,
+        **detail,
+    )
