@@ -23,6 +23,14 @@ def example_config() -> Path:
 
 
 @cache
+def reply_files() -> dict[str, str]:
+    """What is written in the files by which a patient's answer is read, by their names."""
+    return {
+        path.name: path.read_text("utf-8") for path in sorted((_find("templates") / "replies").glob("*.toml"))
+    }
+
+
+@cache
 def _find(name: str, package: Path = _PACKAGE) -> Path:
     for folder in (package / "_shipped", package.parent):
         if (folder / name).exists():

@@ -1,0 +1,72 @@
+"""One slip of the thumb forgiven: the listed word that an unknown word was meant to be.
+
+A slip is one letter left out, put in or put wrong, or two neighbours swapped. Words of four letters forgive a
+swap only, and words that are words themselves ("week", "cheat") are never taken for another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+_SWAP_FROM = 4
+_SLIP_FROM = 5
+# From this length on even the first letter may be wrong.
+_LONG = 7
+
+
+@dataclass(frozen=True)
+class Typos:
+    near: Mapping[str, tuple[str, ...]]  # a listed word with one letter left out → the words
+    real: frozenset[str]  # never typos
+
+    def meant(self, word: str) -> str | None:
+        if len(word) < _SWAP_FROM or word in self.real or not word.isalpha() or len(word) > 24:
+            return None
+        candidates = {whole for form in (word, *_shorter(word)) for whole in self.near.get(form, ())}
+        return min((w for w in candidates if _forgiven(word, w)), default=None)
+
+
+def typos(listed: Collection[str], real: Collection[str]) -> Typos:
+    near: dict[str, list[str]] = {}
+    for word in sorted(listed):
+        if len(word) >= _SWAP_FROM and word.isalpha():
+            for form in {word, *_shorter(word)}:
+                near.setdefault(form, []).append(word)
+    return Typos({form: tuple(words) for form, words in near.items()}, frozenset(real) - frozenset(listed))
+
+
+def _shorter(word: str) -> Iterator[str]:
+    return (word[:n] + word[n + 1 :] for n in range(len(word)))
+
+
+def _forgiven(typed: str, word: str) -> bool:
+    if _swapped(typed, word):
+        return True
+    if len(word) < _SLIP_FROM or len(typed) < _SWAP_FROM or not one_slip(typed, word):
+        return False
+    return typed[0] == word[0] or len(word) >= _LONG
+
+
+def _swapped(a: str, b: str) -> bool:
+    if len(a) != len(b):
+        return False
+    wrong = [n for n in range(len(a)) if a[n] != b[n]]
+    return (
+        len(wrong) == 2
+        and wrong[1] - wrong[0] == 1
+        and (a[wrong[0]], a[wrong[1]]) == (b[wrong[1]], b[wrong[0]])
+    )
+
+
+def one_slip(a: str, b: str) -> bool:
+    """One letter left out, put in or put wrong."""
+    if abs(len(a) - len(b)) > 1:
+        return False
+    start = 0
+    while start < min(len(a), len(b)) and a[start] == b[start]:
+        start += 1
+    if len(a) == len(b):
+        return a[start + 1 :] == b[start + 1 :]
+    longer, shorter = (a, b) if len(a) > len(b) else (b, a)
+    return longer[start + 1 :] == shorter[start:]
