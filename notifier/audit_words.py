@@ -27,6 +27,10 @@ _FIELDS = {
     "sms_price": "the price of an SMS part",
     "name_treatment": "the wish about naming the treatment",
     "timezone": "the time zone",
+    "reply_texts": "the automatic answers",
+    "reply_words": "the words that the automatic line listens for",
+    "reply_approval": "the approval of the automatic answers",
+    "first_text": "whether a first text says who writes",
 }
 
 
@@ -76,6 +80,10 @@ def _retimed(detail: Detail, subject: str) -> str:
     return (
         f"brought {subject} to what was pending: {count:,} {'message' if count == 1 else 'messages'} changed"
     )
+
+
+def _step(words: str) -> Say:
+    return lambda detail, subject: f"{words} “{detail.get('step', 'a step')}” on the way to going live"
 
 
 def _role(verb: str) -> Say:
@@ -211,6 +219,8 @@ KINDS: Mapping[str, Kind] = {
             "contact.removed": _of("removed the alert contact"),
             "sender.changed": _of("changed"),
             "sender.tried": _of("tried again"),
+            "going_live.done": _step("ticked"),
+            "going_live.undone": _step("took back"),
         },
     ),
     "alerts": Kind(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from notifier import clinics, db, plans
+from notifier import clinics, db, going_live, plans
 from notifier.doctor_findings import Finding, Installation, Level
 from notifier.errors import ChannelError, PlanError
 from notifier.models import Clinic, Message, Sender
@@ -178,3 +178,11 @@ def readiness(it: Installation) -> Iterator[Finding]:
     with db.reading(it.engine) as session:
         for sentence in unready(session, it.settings):
             yield Finding(level, "Before patients are written to", sentence)
+        for clinic in clinics.all_clinics(session):
+            so_far = going_live.progress(going_live.items(session, clinic, it.settings))
+            yield Finding(
+                "note",
+                "Before patients are written to",
+                f"{clinic.name}: {so_far.done} of {so_far.total} steps to going live are done; admins see "
+                "them on the page Going live.",
+            )

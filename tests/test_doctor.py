@@ -72,7 +72,8 @@ def test_a_new_installation_is_well_and_says_that_nothing_reaches_anyone(
     assert said(findings, "Messages") == ["None needs a person."]
     assert said(findings, "Time zones", "ok")[-1] == "Known: America/New_York."
     drafts = said(findings, "Before patients are written to", "note")
-    assert any(words.startswith("Texts are drafts until a named clinician approves them") for words in drafts)
+    assert any("Texts are drafts until a named clinician approves them" in words for words in drafts)
+    assert drafts[-1].startswith("Riverside Physio: 1 of 22 steps to going live are done")
 
 
 # The host
@@ -434,7 +435,10 @@ def test_what_is_not_ready_weighs_as_much_as_the_mode_makes_it(
 ) -> None:
     delivery = DeliverySettings.model_validate({"mode": mode, "unready": stance})
     findings = look(engine, doctor_sending.readiness, delivery=delivery, email=MAIL)
-    assert len(said(findings, "Before patients are written to", level)) == 3
+    found = [
+        words for words in said(findings, "Before patients are written to", level) if "steps" not in words
+    ]
+    assert len(found) == 3
 
 
 # The report

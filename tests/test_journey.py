@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from tests import cast
-from tests.cli_cast import Home, ago, write_plan
+from tests.cli_cast import Home, ago, without_first_text, write_plan
 from tests.servers.certificates import Certificates
 from tests.servers.smtp_server import ReceivedMail, SmtpServer
 from tests.servers.twilio_server import ACCOUNT, TOKEN, TwilioServer
@@ -59,6 +59,7 @@ def world(empty_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         home = Home(tmp_path, **_sections(empty_engine, twilio, mail))
         world = World(home, twilio, mail)
         home.run("init")
+        without_first_text(empty_engine)
         home.run("plan", "import", write_plan(tmp_path))
         (tmp_path / "day.csv").write_text(CSV.format(ended=ago(minutes=30)), "utf-8")
         assert home.run("import", tmp_path / "day.csv", "--json").json["added"] == 5
@@ -180,9 +181,9 @@ def test_live_refuses_to_send_while_something_is_not_ready_and_names_it(world: W
     for words in (("worker", "--once"), ("worker",)):
         refused = world.home.run(*words, code=1).err
         assert "patients should not be written to yet" in refused
-        assert "Replies are not received" in refused
+        assert "Replies by SMS are not received" in refused
         assert "any-hour" in refused
-        assert "Riverside Physio has no alert contact" in refused
+        assert "Riverside Physio: There is no alert contact" in refused
         assert 'delivery.unready = "warn"' in refused
     assert (world.twilio.forms, world.mail.mails) == ([], [])
     assert {row["status"] for row in world.messages("T-1").values()} == {"scheduled", "skipped"}

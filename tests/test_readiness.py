@@ -6,16 +6,15 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from notifier import clinics, db, plans
-from notifier.config import AlertContact, DeliverySettings, EmailSettings, Settings, SmsSettings, WebSettings
+from notifier import answer_texts, clinics, db, plans
+from notifier.config import AlertContact, DeliverySettings, EmailSettings, Settings, SmsSettings
 from notifier.errors import ConfigError
 from notifier.models import Clinic
-from notifier.readiness import NO_CHANNEL, NO_REPLIES, require_ready, unready
+from notifier.readiness import require_ready, unready
 from tests.cast import DESK, LOGGED
 
 MAIL = EmailSettings(host="mail.riverside.example", from_address="care@riverside.example")
 SMS = SmsSettings(account_sid="AC1", auth_token="t", from_number="+12125550100")
-PUBLIC = WebSettings(base_url="https://riverside.example", secret_key="k" * 32)
 
 
 def settings(mode: str = "live", unready: str = "refuse", **sections: Any) -> Settings:
@@ -25,90 +24,51 @@ def settings(mode: str = "live", unready: str = "refuse", **sections: Any) -> Se
     return Settings(delivery=delivery, **{"email": MAIL} | sections)
 
 
-def approve_all(session: Session, clinic: Clinic) -> None:
+def make_ready(session: Session, clinic: Clinic) -> None:
     for version in plans.current_versions(session, clinic).values():
         plans.approve(session, version, by="Dr Ana Ruiz, PT", now=LOGGED, actor=DESK)
-
-
-def make_ready(session: Session, clinic: Clinic) -> None:
-    """All that this version can be brought to: replies are not received whatever one does."""
-    approve_all(session, clinic)
+    clinic.reply_approval = {"by": "Dr Ana Ruiz, PT", "digest": answer_texts.digest(clinic)}
     contact = clinics.add_alert_contact(session, clinic, name="Dr Ruiz", phone="(212) 555-0150", email=None)
     contact.tested_at = LOGGED
 
 
-def test_what_is_left_of_a_prepared_installation_is_that_replies_are_not_received(
-    session: Session, clinic: Clinic
-) -> None:
+def test_of_a_prepared_installation_nothing_is_left(session: Session, clinic: Clinic) -> None:
     make_ready(session, clinic)
-    assert unready(session, settings()) == [NO_REPLIES]
+    assert unready(session, settings()) == []
+    assert require_ready(session, settings()) == []
 
 
 def test_an_empty_database_says_how_to_begin(engine: Engine) -> None:
     with db.reading(engine) as session:
-        assert unready(session, settings()) == [NO_REPLIES, "There is no clinic yet. Run: notifier init"]
+        assert unready(session, settings()) == ["There is no clinic yet. Run: notifier init"]
 
 
-def test_texts_that_nobody_approved_are_named_with_the_command(session: Session, clinic: Clinic) -> None:
-    make_ready(session, clinic)
-    plans.save(
-        session,
-        clinic,
-        {**plans.current_versions(session, clinic)["cupping"].content, "plan": changed(session, clinic)},
-        now=LOGGED,
-        actor=DESK,
-    )
-    (_, drafts) = unready(session, settings())
-    assert drafts == (
-        "Texts are drafts until a named clinician approves them; at Riverside Physio those of cupping are. "
+def test_each_thing_is_named_with_what_to_do_about_it(session: Session, clinic: Clinic) -> None:
+    plans_, answers, contact = unready(session, settings())
+    assert plans_ == (
+        "Riverside Physio: Texts are drafts until a named clinician approves them; those of cupping, "
+        "dry-needling, shockwave and sports-massage are. "
         'For each that is used: notifier plan approve KEY --by "Name, licence"'
     )
-
-
-def changed(session: Session, clinic: Clinic) -> dict[str, Any]:
-    """What the cupping plan says, with other hours: approval does not pass on to a new version."""
-    return {
-        **plans.current_versions(session, clinic)["cupping"].content["plan"],
-        "window": ["10:00", "18:00"],
-    }
-
-
-def test_where_there_are_several_clinics_the_command_says_which(
-    session: Session, clinic: Clinic, other_clinic: Clinic
-) -> None:
-    make_ready(session, other_clinic)
-    drafts = next(words for words in unready(session, settings()) if words.startswith("Texts"))
-    assert "cupping, dry-needling, shockwave and sports-massage are" in drafts
-    assert drafts.endswith("--clinic riverside-physio")
-
-
-def test_a_clinic_without_a_contact_and_contacts_never_tested_are_named(
-    session: Session, clinic: Clinic
-) -> None:
-    approve_all(session, clinic)
-    assert unready(session, settings())[1].startswith("Riverside Physio has no alert contact")
-    for name in ("Dr Ruiz", "Sam"):
-        clinics.add_alert_contact(session, clinic, name=name, phone=None, email="a@riverside.example")
-    assert unready(session, settings())[1].startswith(
-        "No test alert has reached Dr Ruiz and Sam of Riverside"
-    )
+    assert answers.startswith("Riverside Physio: The automatic answers are drafts")
+    assert contact.startswith("Riverside Physio: There is no alert contact")
 
 
 @pytest.mark.parametrize(
     ("sections", "named"),
     [
-        ({"email": EmailSettings()}, [NO_CHANNEL]),
-        ({"email": EmailSettings(), "sms": SMS}, []),
-        ({"web": PUBLIC}, []),
-        ({"web": WebSettings(base_url="http://10.0.0.5")}, []),
-        ({"web": WebSettings(base_url="https://riverside.example")}, []),
+        ({"email": EmailSettings()}, "Neither SMS nor e-mail is configured, so nothing can be sent. Write"),
+        ({"sms": SMS}, "Replies by SMS are not received: "),
+        ({}, ""),
     ],
 )
 def test_settings_that_patients_would_notice_are_named(
-    sections: dict[str, Any], named: list[str], session: Session, clinic: Clinic
+    sections: dict[str, Any], named: str, session: Session, clinic: Clinic
 ) -> None:
     make_ready(session, clinic)
-    assert unready(session, settings(**sections)) == [NO_REPLIES, *named]
+    found = [words[: len(named)] for words in unready(session, settings(**sections))]
+    # Where nothing is configured, nobody can answer either.
+    assert found[-1:] == ([named] if named else [])
 
 
 def test_live_refuses_with_all_that_is_missing_and_the_setting_that_goes_on(
