@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import insert, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
-from notifier import fallback
+from notifier import fallback, first_text
 from notifier.cases import Case, gather
 from notifier.db import RealTime
 from notifier.dispatch import Hold, Move, Stop, Verdict, judge
@@ -112,7 +112,7 @@ def _claim(
     claim: Claim,
 ) -> None:
     # Locked before anything is looked up: what another worker has just sent there must be seen.
-    free = _free_addresses(session, rows)
+    free, introduced = _free_addresses(session, rows)
     cases = gather(session, rows, now, terms.links)
     ready: list[tuple[Message, Ready]] = []
     events: list[dict[str, Any]] = []
@@ -121,6 +121,9 @@ def _claim(
         if not _may_go_beside(message, taken, free):
             continue  # stays due; the next claim sees what this one did
         verdict = judge(case, now)
+        if isinstance(verdict, Ready):
+            free_at = first_text.make_way(session, case, introduced, now=now, actor=terms.worker)
+            verdict = verdict if free_at is None else Move(free_at, "First a text that says who writes.")
         if isinstance(verdict, Ready):
             sender = senders[message.sender_id]
             if sender.is_probe and not may_probe(session, sender.row, terms):
@@ -135,13 +138,18 @@ def _claim(
     claim.messages += _take(session, terms, senders, ready, now)
 
 
-def _free_addresses(session: Session, rows: Sequence[Message]) -> set[int]:
-    """The addresses that no other worker is claiming for at this moment, locked for this one."""
+def _free_addresses(session: Session, rows: Sequence[Message]) -> tuple[set[int], first_text.Introduced]:
+    """The addresses that no other worker is claiming for at this moment, locked for this one; and when those
+    of them that know us were told who writes.
+    """
     wanted = sorted({row.address_id for row in rows if row.address_id is not None})
     if not wanted:
-        return set()
-    query = select(Address.id).where(Address.id.in_(wanted)).order_by(Address.id)
-    return set(session.scalars(query.with_for_update(key_share=True, skip_locked=True)))
+        return set(), {}
+    query = select(Address.id, Address.introduced_at).where(Address.id.in_(wanted)).order_by(Address.id)
+    found = session.execute(query.with_for_update(key_share=True, skip_locked=True)).all()
+    return {row.id for row in found}, {
+        row.id: row.introduced_at for row in found if row.introduced_at is not None
+    }
 
 
 def _may_go_beside(message: Message, taken: set[tuple[str, int | None]], free: set[int]) -> bool:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, select
 from notifier import clinics, db, plans, reason_groups
 from notifier.import_report import ImportReport, report_text
 from notifier.models import Message, Patient, PlanVersion, Treatment
-from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
+from notifier.rules.delivery import MAY_HAVE_ARRIVED, Kind, Status
 from notifier.rules.sms_text import measure
 from notifier.rules.timing import say as spoken
 from notifier.rules.zones import to_local, zone
@@ -168,15 +168,17 @@ def _count(engine: Engine) -> tuple[dict[tuple[str, str], Counter[str]], Counter
     with db.reading(engine) as session:
         rows = session.execute(
             select(Message, PlanVersion)
-            .join(Treatment, Treatment.id == Message.treatment_id)
-            .join(PlanVersion, PlanVersion.id == Treatment.plan_version_id)
-            .order_by(PlanVersion.id)
+            .outerjoin(Treatment, Treatment.id == Message.treatment_id)
+            .outerjoin(PlanVersion, PlanVersion.id == Treatment.plan_version_id)
+            .order_by(PlanVersion.id.is_(None), PlanVersion.id)
         )
         for message, version in rows:
-            plan = plans.definition(version).plan
-            for step in plan.steps:
-                steps[plan.key, step.key] += Counter()  # in the plan's order, also what was never sent
-            tally = steps[plan.key, message.step or ""]
+            tally = steps[_BESIDE, _called(message)]
+            if version is not None and message.step:
+                plan = plans.definition(version).plan
+                for step in plan.steps:
+                    steps[plan.key, step.key] += Counter()  # in the plan's order, also what was never sent
+                tally = steps[plan.key, message.step]
             if message.status in MAY_HAVE_ARRIVED:
                 tally["sent"] += 1
                 tally[message.channel] += 1
@@ -185,4 +187,15 @@ def _count(engine: Engine) -> tuple[dict[tuple[str, str], Counter[str]], Counter
             else:
                 tally["stopped"] += 1
                 reasons[reason_groups.group_of(message.reason, message.reason_code).words] += 1
-    return steps, reasons
+    return {named: tally for named, tally in steps.items() if tally or named[0] != _BESIDE}, reasons
+
+
+_BESIDE = "beside plans"
+
+
+def _called(message: Message) -> str:
+    if message.kind == Kind.ANSWER and message.reply_id is None:
+        return "first text to a number"
+    return {Kind.ANSWER: "automatic answers", Kind.STAFF: "written by staff", Kind.ALERT: "alerts"}.get(
+        Kind(message.kind), "tests"
+    )

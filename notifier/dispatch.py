@@ -13,7 +13,7 @@ from notifier.plan_in_words import audience_in_words
 from notifier.planning import step_obstacle
 from notifier.rules import timing
 from notifier.rules.audience import Facts
-from notifier.rules.delivery import CHECKS, MAY_HAVE_ARRIVED, Check, Kind, Status
+from notifier.rules.delivery import MAY_HAVE_ARRIVED, Check, Kind, Status, checks_of
 from notifier.rules.pacing import LONGEST_WAIT, next_free
 from notifier.rules.plan import Step
 from notifier.step_fit import not_for
@@ -66,7 +66,7 @@ def judge(case: Case, now: datetime) -> Verdict:
 
 
 def _looked_at(case: Case, now: datetime) -> Verdict | None:
-    binding = CHECKS[Kind(case.message.kind)]
+    binding = checks_of(Kind(case.message.kind), answers=case.message.reply_id is not None)
     for check, look in _LOOKS:
         if check in binding and (verdict := look(case, now)) is not None:
             return verdict
@@ -119,7 +119,8 @@ def _useful(case: Case, now: datetime) -> Verdict | None:
 
 
 def _suppression(case: Case, now: datetime) -> Verdict | None:
-    if case.suppressed:
+    # The one answer to the very reply that asked to stop may still go there.
+    if case.suppressed and not (case.message.kind == Kind.ANSWER and case.message.safety):
         return Stop(Status.SKIPPED, "opt_out", "This address opted out.", fallback=True)
     return None
 

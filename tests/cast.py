@@ -97,6 +97,7 @@ def open_clinic(session: Session) -> Clinic:
         now=OPENED,
     )
     clinics.ensure_senders(session, clinic)
+    clinic.first_text = False  # who tests what numbers hear first turns it on
     for folder in shipped_plans():
         plans.load_folder(session, clinic, folder, now=OPENED, actor="set-up")
     return clinic
@@ -114,6 +115,7 @@ def open_harbour(session: Session) -> Clinic:
         now=OPENED,
     )
     clinics.ensure_senders(session, clinic)
+    clinic.first_text = False
     return clinic
 
 

@@ -77,6 +77,15 @@ CHECKS: dict[Kind, frozenset[Check]] = {
     Kind.TEST: frozenset({Check.SUPPRESSION}),
 }
 
+
+
+def checks_of(kind: Kind, *, answers: bool) -> frozenset[Check]:
+    """What is looked at again for this one. `answers`: it answers a reply; else nobody asked for it."""
+    if kind is Kind.ANSWER and not answers:
+        return CHECKS[kind] | {Check.CONSENT}
+    return CHECKS[kind]
+
+
 S = Status
 _AFTER_PROVIDER = {S.ACCEPTED, S.SENT, S.DELIVERED, S.UNDELIVERED, S.FAILED}
 
