@@ -16,8 +16,6 @@ from notifier.rules.escalation import Severity, Turn
 
 CHORE = "alerts"
 TEST = "test"
-# Letters and digits that nobody takes for one another, and that make no word, no score and no keyword.
-_LETTERS, _DIGITS = "CDFHJKMPQRTVWXY", "34679"
 # A code is not given out again while somebody may still text the old one.
 _CODE_RESTS = timedelta(days=30)
 # Somebody who writes the same thing again at once is not a reason to ring again at once.
@@ -47,21 +45,10 @@ def raise_alert(
     if alert is not None:
         _again(session, clinic, alert, severity, summary, reply, now)
     else:
-        alert = Alert(
-            clinic_id=clinic.id,
-            kind=kind,
-            severity=str(Severity(severity)),
-            summary=summary,
-            code=free_code(session, clinic, now),
-            raised_at=now,
-            round=0,
-            next_contact=0,
-            patient_id=_id(patient),
-            treatment_id=_id(treatment),
-            reply_id=_id(reply),
-            message_id=_id(message),
-            sender_id=_id(sender),
-        )
+        alert = _new(clinic, kind, severity, summary, now)
+        alert.code = free_code(session, clinic, now)
+        alert.patient_id, alert.treatment_id, alert.reply_id = _id(patient), _id(treatment), _id(reply)
+        alert.message_id, alert.sender_id = _id(message), _id(sender)
         session.add(alert)
         session.flush()
         tell_next(session, clinic, alert, now=now)
@@ -69,6 +56,19 @@ def raise_alert(
     _note(session, alert, "alert.raised", now, actor, **noted)
     chore_times.hurry(session, CHORE, now=now)
     return alert
+
+
+def _new(clinic: Clinic, kind: str, severity: str, summary: str, now: datetime) -> Alert:
+    return Alert(
+        clinic_id=clinic.id,
+        kind=kind,
+        severity=str(Severity(severity)),
+        summary=summary,
+        raised_at=now,
+        round=0,
+        next_contact=0,
+        acknowledged_by="",
+    )
 
 
 def _id(row: Patient | Treatment | Reply | Message | Sender | None) -> int | None:
@@ -126,7 +126,8 @@ def free_code(session: Session, clinic: Clinic, now: datetime) -> str:
     )
     taken = set(session.scalars(lately))
     while True:
-        code = "".join(secrets.choice(choice) for choice in (_LETTERS, _DIGITS) * 2)
+        kinds = (escalation.CODE_LETTERS, escalation.CODE_DIGITS) * 2
+        code = "".join(secrets.choice(kind) for kind in kinds)
         if code not in taken:
             return code
 
@@ -155,7 +156,7 @@ def tell_next(session: Session, clinic: Clinic, alert: Alert, *, now: datetime) 
 
 
 def last_told(session: Session, alert: Alert) -> datetime | None:
-    return max((message.created_at for message in alerts_telling.of_alert(session, alert)), default=None)
+    return max((message.created_at for message in alerts_telling.calls(session, alert)), default=None)
 
 
 def contacts(session: Session, clinic: Clinic) -> list[AlertContact]:
@@ -165,7 +166,9 @@ def contacts(session: Session, clinic: Clinic) -> list[AlertContact]:
 
 def open_alerts(session: Session, clinic_id: int) -> list[Alert]:
     """The most serious first, then the oldest."""
-    query = select(Alert).where(Alert.clinic_id == clinic_id, Alert.acknowledged_at.is_(None))
+    query = select(Alert).where(
+        Alert.clinic_id == clinic_id, Alert.acknowledged_at.is_(None), Alert.kind != TEST
+    )
     worst_first = ("emergency", "urgent", "normal")
     return sorted(
         session.scalars(query.order_by(Alert.raised_at, Alert.id)),
@@ -180,8 +183,20 @@ def get(session: Session, clinic: Clinic, alert_id: int) -> Alert:
     return alert
 
 
-def acknowledge(session: Session, alert: Alert, *, by: str, how: str, now: datetime) -> bool:
-    """Somebody takes it, and nobody else is called. False: somebody was quicker; the alert says who."""
+def acknowledge(
+    session: Session,
+    alert: Alert,
+    *,
+    by: str,
+    how: str,
+    now: datetime,
+    contact: AlertContact | None = None,
+    actor: str = "",
+) -> bool:
+    """Somebody takes it, and nobody else is called. False: somebody was quicker; the alert says who.
+
+    `contact`: who it is, where that is known; `actor`: in the audit trail, where that is not `by`.
+    """
     taken = session.execute(
         update(Alert)
         .where(Alert.id == alert.id, Alert.acknowledged_at.is_(None))
@@ -191,9 +206,42 @@ def acknowledge(session: Session, alert: Alert, *, by: str, how: str, now: datet
     session.refresh(alert)
     if not taken.rowcount:  # type: ignore[attr-defined]
         return False
-    alerts_telling.withdraw(session, alert, f"{by} took the alert.", now=now, actor=by)
-    _note(session, alert, "alert.taken", now, by, how=how, patient_id=alert.patient_id)
+    alerts_telling.withdraw(session, alert, f"{by} took the alert.", now=now, actor=actor or by)
+    _note(session, alert, "alert.taken", now, actor or by, how=how, patient_id=alert.patient_id)
+    if alert.kind == TEST:
+        _tested(session, alert, contact, now)
+    elif alert.severity != Severity.NORMAL:
+        alerts_telling.tell_taken(session, alert, contact, by, now=now)
     return True
+
+
+def _tested(session: Session, alert: Alert, contact: AlertContact | None, now: datetime) -> None:
+    told = [alerts_telling.contact_id(message) for message in alerts_telling.of_alert(session, alert)]
+    contact = contact or (session.get(AlertContact, told[0]) if told else None)
+    if contact is not None:
+        contact.tested_at = now
+        session.flush()
+
+
+def reopen(session: Session, alert: Alert, *, now: datetime, actor: str) -> None:
+    """Whoever took it by mistake gives it back: the next contact is called."""
+    if alert.acknowledged_at is None:
+        return
+    alert.acknowledged_at, alert.acknowledged_by, alert.acknowledged_how = None, "", ""
+    session.flush()
+    _note(session, alert, "alert.reopened", now, actor, patient_id=alert.patient_id)
+    chore_times.hurry(session, CHORE, now=now)
+
+
+def test(session: Session, clinic: Clinic, contact: AlertContact, *, now: datetime, actor: str) -> Alert:
+    """To this contact only; whoever takes it shows that alerts arrive. It never rings anywhere else."""
+    alert = _new(clinic, TEST, Severity.NORMAL, f"A test of the alerts to {contact.name}.", now)
+    alert.code = free_code(session, clinic, now)
+    session.add(alert)
+    session.flush()
+    alerts_telling.tell(session, clinic, alert, contact, now=now, template="alert-test")
+    _note(session, alert, "alert.tested", now, actor, name=contact.name)
+    return alert
 
 
 def _note(session: Session, alert: Alert, action: str, now: datetime, actor: str, **detail: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -14,6 +14,7 @@ from notifier.links import Links
 from notifier.models import Alert, AlertContact, Clinic, Message, Sender
 from notifier.rules import light_markdown
 from notifier.rules.delivery import Kind, Priority, Status
+from notifier.rules.plan import CHANNELS
 
 # Stands in the words until they leave: only then it is known whether we have a public address.
 LINK = "⟨link⟩"
@@ -31,28 +32,49 @@ def tell(
     template: str = "alert",
     values: Mapping[str, str] | None = None,
     mark: str = "",
+    channels: Sequence[str] = CHANNELS,
 ) -> list[Message]:
     """Its messages to this contact, due now; what still waits from an earlier round goes no more.
 
     `mark`: in place of the round, where it is another thing that is told once.
     """
-    mark = mark or str(alert.round)
-    ways = dict(_ways(session, clinic, contact))
-    keys = {channel: f"alert:{alert.id}:{contact.id}:{mark}:{channel}" for channel in ways}
-    known = _known(session, clinic, keys.values())
-    if template == "alert":
+    if not mark:
         withdraw(session, alert, "It is told again.", now=now, actor=_ACTOR, contact=contact)
     said = {"clinic": clinic.name, "name": contact.name, "code": alert.code, "link": LINK}
     said |= _class(alert) | dict(values or {})
-    written = [
-        _write(session, clinic, alert, sender, address, template, said, keys[channel], now)
-        for channel, (sender, address) in ways.items()
-        if keys[channel] not in known
-    ]
+    written = []
+    for sender, address in _ways(session, clinic, contact, channels):
+        key = f"alert:{alert.id}:{contact.id}:{mark or alert.round}:{sender.channel}"
+        if not _is_known(session, clinic, key):
+            written.append(_message(session, clinic, sender, address, template, said, key, now))
+            written[-1].alert_id = alert.id
+    session.add_all(written)
     session.flush()
     if written:
         wake_workers(session)
     return written
+
+
+def answer(
+    session: Session,
+    contact: AlertContact,
+    alert: Alert | None,
+    values: Mapping[str, str],
+    *,
+    mark: str,
+    now: datetime,
+) -> None:
+    """What follows a code that this contact texted, by SMS and once for each `mark`."""
+    clinic = session.get_one(Clinic, contact.clinic_id)
+    said = {"clinic": clinic.name, **values}
+    for sender, address in _ways(session, clinic, contact, ("sms",)):
+        key = f"alert:{alert.id if alert else 0}:{contact.id}:{mark}:sms"
+        if not _is_known(session, clinic, key):
+            message = _message(session, clinic, sender, address, "alert-code", said, key, now)
+            message.alert_id = alert.id if alert else None
+            session.add(message)
+            session.flush()
+            wake_workers(session)
 
 
 def _class(alert: Alert) -> dict[str, str]:
@@ -61,23 +83,22 @@ def _class(alert: Alert) -> dict[str, str]:
 
 
 def _ways(
-    session: Session, clinic: Clinic, contact: AlertContact
-) -> Iterator[tuple[str, tuple[Sender, str]]]:
+    session: Session, clinic: Clinic, contact: AlertContact, channels: Sequence[str]
+) -> Iterator[tuple[Sender, str]]:
     senders = {sender.channel: sender for sender in clinics.active_senders(session, clinic)}
     for channel, address in (("sms", contact.phone), ("email", contact.email)):
-        if address and channel in senders:
-            yield channel, (senders[channel], address)
+        if address and channel in senders and channel in channels:
+            yield senders[channel], address
 
 
-def _known(session: Session, clinic: Clinic, keys: Iterable[str]) -> set[str]:
-    query = select(Message.dedup_key).where(Message.clinic_id == clinic.id, Message.dedup_key.in_(list(keys)))
-    return set(session.scalars(query))
+def _is_known(session: Session, clinic: Clinic, key: str) -> bool:
+    query = select(Message.id).where(Message.clinic_id == clinic.id, Message.dedup_key == key)
+    return session.scalar(query) is not None
 
 
-def _write(
+def _message(
     session: Session,
     clinic: Clinic,
-    alert: Alert,
     sender: Sender,
     address: str,
     template: str,
@@ -90,7 +111,7 @@ def _write(
     else:
         subject, words = staff_mail.render(template, clinic.language, values)
     place = (clinic.id, sender.channel, address)
-    message = Message(
+    return Message(
         clinic_id=clinic.id,
         kind=str(Kind.ALERT),
         dedup_key=key,
@@ -105,10 +126,7 @@ def _write(
         words=words,
         attempts=0,
         created_at=now,
-        alert_id=alert.id,
     )
-    session.add(message)
-    return message
 
 
 def tell_admins(session: Session, clinic: Clinic, alert: Alert, *, now: datetime) -> list[Message]:
@@ -139,10 +157,42 @@ def of_alert(session: Session, alert: Alert) -> list[Message]:
     return list(session.scalars(query))
 
 
+def calls(session: Session, alert: Alert) -> list[Message]:
+    """Those by which contacts were called, without what was said besides."""
+    return [message for message in of_alert(session, alert) if round_of(message) is not None]
+
+
+def tell_taken(session: Session, alert: Alert, taker: AlertContact | None, by: str, *, now: datetime) -> None:
+    """Whoever was called by SMS, or else by e-mail, hears who took it, so that nobody drives there twice."""
+    clinic = session.get_one(Clinic, alert.clinic_id)
+    called = {contact_id(message) for message in calls(session, alert) if message.attempts}
+    for contact in clinics.alert_contacts(session, clinic):
+        is_taker = contact.id == taker.id if taker is not None else by in (contact.name, contact.email)
+        if contact.id in called and not is_taker:
+            way = ("sms",) if contact.phone else ("email",)
+            tell(
+                session,
+                clinic,
+                alert,
+                contact,
+                now=now,
+                template="alert-taken",
+                values={"by": by},
+                mark=f"taken-{alert.round}",
+                channels=way,
+            )
+
+
 def contact_id(message: Message) -> int | None:
     """Who was told by it; None for an admin, who is no contact."""
     parts = message.dedup_key.split(":")
     return int(parts[2]) if len(parts) == 5 and parts[2].isdecimal() else None
+
+
+def round_of(message: Message) -> int | None:
+    """In which round it called its contact; None where it says something else, such as who took the alert."""
+    parts = message.dedup_key.split(":")
+    return int(parts[3]) if len(parts) == 5 and parts[3].isdecimal() else None
 
 
 def withdraw(

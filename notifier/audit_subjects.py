@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, select
 from sqlalchemy.orm import Session
 
 from notifier import plans
-from notifier.models import AuditEntry, Clinic, Message, Patient, PlanRow, Sender, Staff, Treatment
+from notifier.models import Alert, AuditEntry, Clinic, Message, Patient, PlanRow, Sender, Staff, Treatment
 from notifier.rules.zones import to_local, zone
 from notifier.status_words import channel_name, title
 
@@ -123,6 +123,13 @@ def _senders(session: Session, clinic: Clinic, ids: Collection[int]) -> Found:
     return {number: Subject(f"the sender for {channel_name(channel)}") for number, channel in rows}
 
 
+def _alerts(session: Session, clinic: Clinic, ids: Collection[int]) -> Found:
+    rows = session.execute(
+        select(Alert.id, Alert.code, Alert.patient_id).where(Alert.id.in_(ids), _at(Alert.clinic_id, clinic))
+    )
+    return {number: Subject(f"the alert {code}", patient_id) for number, code, patient_id in rows}
+
+
 _LOOK_UPS: Mapping[str, Callable[[Session, Clinic, Collection[int]], Found]] = {
     "patient": _patients,
     "treatment": _treatments,
@@ -130,4 +137,5 @@ _LOOK_UPS: Mapping[str, Callable[[Session, Clinic, Collection[int]], Found]] = {
     "staff": _staff,
     "plan": _plans,
     "sender": _senders,
+    "alert": _alerts,
 }

@@ -229,6 +229,7 @@ KINDS: Mapping[str, Kind] = {
             "alert.raised": _of("raised"),
             "alert.taken": _taken,
             "alert.reopened": _of("opened again"),
+            "alert.tested": lambda detail, subject: f"sent a test alert to {detail.get('name', '')}".strip(),
         },
     ),
     "tasks": Kind(

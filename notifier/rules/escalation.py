@@ -5,12 +5,22 @@ An emergency crosses the night. Anything else waits until the clinic is open, un
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from notifier.rules.hours import DAYS, Hours, Span
+
+# Letters and digits that nobody takes for one another, and that make no word, no score and no keyword.
+CODE_LETTERS, CODE_DIGITS = "CDFHJKMPQRTVWXY", "34679"
+_PAUSE = r"[\s.\-]*"
+_CODE = re.compile(
+    r"(?<![a-z0-9])" + _PAUSE.join((f"([{CODE_LETTERS}])", f"([{CODE_DIGITS}])") * 2) + r"(?![a-z0-9])", re.I
+)
+# More words than these around a code are a letter of their own.
+_MOST_WORDS = 5
 
 DEFAULT_AFTER = timedelta(minutes=5)
 
@@ -42,6 +52,12 @@ class Turn:
 
     contact: int
     round: int
+
+
+def codes_in(text: str) -> tuple[str, ...]:
+    """The codes in a short message that is about nothing else: "k7q4", "Code K7 Q4", "ok, k7q4 on my way"."""
+    found = tuple("".join(match.groups()).upper() for match in _CODE.finditer(text))
+    return found if len(_CODE.sub(" ", text).split()) <= _MOST_WORDS else ()
 
 
 def waking_hours(hours: Hours) -> Hours:
