@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, SQLColumnExpression, select
 from sqlalchemy.orm import Session
 
 from notifier import plans
-from notifier.models import Alert, AuditEntry, Clinic, Message, Patient, PlanRow, Sender, Staff, Treatment
+from notifier.models import (
+    Alert,
+    AuditEntry,
+    Clinic,
+    Message,
+    Patient,
+    PlanRow,
+    Reply,
+    Sender,
+    Staff,
+    Treatment,
+)
 from notifier.rules.zones import to_local, zone
 from notifier.status_words import channel_name, title
 
@@ -24,7 +36,7 @@ class Subject:
 Found = dict[int, Subject]
 
 
-def _at(clinic_id: SQLColumnExpression[int], clinic: Clinic) -> ColumnElement[bool]:
+def _at(clinic_id: SQLColumnExpression[Any], clinic: Clinic) -> ColumnElement[bool]:
     """The sum keeps SQLite from walking through all of a clinic's rows, where it has their ids."""
     return (clinic_id + 0) == clinic.id
 
@@ -102,6 +114,21 @@ def _messages(session: Session, clinic: Clinic, ids: Collection[int]) -> Found:
     }
 
 
+def _replies(session: Session, clinic: Clinic, ids: Collection[int]) -> Found:
+    rows = session.execute(
+        select(Reply.id, Patient.id.label("patient_id"), Patient.record_number)
+        .outerjoin(Patient, Patient.id == Reply.patient_id)
+        .where(Reply.id.in_(ids), _at(Reply.clinic_id, clinic))
+    )
+    return {
+        row.id: Subject(
+            f"a reply of {_called(row.patient_id, row.record_number)}" if row.patient_id else "a reply",
+            row.patient_id,
+        )
+        for row in rows
+    }
+
+
 def _staff(session: Session, clinic: Clinic, ids: Collection[int]) -> Found:
     rows = session.execute(select(Staff.id, Staff.name, Staff.email).where(Staff.id.in_(ids)))
     return {number: Subject(name or email) for number, name, email in rows}
@@ -134,6 +161,7 @@ _LOOK_UPS: Mapping[str, Callable[[Session, Clinic, Collection[int]], Found]] = {
     "patient": _patients,
     "treatment": _treatments,
     "message": _messages,
+    "reply": _replies,
     "staff": _staff,
     "plan": _plans,
     "sender": _senders,

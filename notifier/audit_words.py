@@ -105,6 +105,15 @@ def _suppressed(detail: Detail, subject: str) -> str:
     return f"stopped {subject} from writing to an address{f': {reason}' if reason else ''}"
 
 
+def _handled(detail: Detail, subject: str) -> str:
+    how = str(detail.get("how", ""))
+    return f"dealt with {subject}{f': {how}' if how else ''}"
+
+
+def _assigned(detail: Detail, subject: str) -> str:
+    return f"gave {subject} to somebody" if detail.get("to") else f"gave {subject} to nobody"
+
+
 def _imported(detail: Detail, subject: str) -> str:
     return f"imported {detail.get('file') or 'a file'}"
 
@@ -179,6 +188,19 @@ KINDS: Mapping[str, Kind] = {
             "message.released": _of("released"),
             "message.resent": _of("sent again"),
             "message.settled": _settled,
+            "message.written": _of("wrote"),
+        },
+    ),
+    "replies": Kind(
+        "Replies",
+        {
+            "reply.seen": _of("was the first to read"),
+            "reply.handled": _handled,
+            "reply.reopened": _of("put back into the inbox"),
+            "reply.assigned": _assigned,
+            "reply.called": _of("called without an answer about"),
+            "reply.linked": _of("said who wrote"),
+            "reply.unlinked": _of("took back who wrote"),
         },
     ),
     "plans": Kind(
