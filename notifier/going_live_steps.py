@@ -61,8 +61,8 @@ STEPS: Final = (
         "name",
         _CLINIC,
         "A name that tells strangers nothing",
-        "Phones are shared and show texts while they are locked. “Riverside” tells nobody anything; a pain, "
-        "fertility or addiction clinic's name does.",
+        "Phones are shared and show texts while they are locked. “Mill Street” tells nobody anything; a "
+        "pain, fertility or addiction clinic's name does.",
         "Read the name that stands at the beginning of every SMS with a stranger's eyes; choose a neutral "
         "one where it gives away why somebody comes to you.",
         "/clinic#details",

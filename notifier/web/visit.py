@@ -14,8 +14,9 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
-from notifier import signin
+from notifier import going_live, signin
 from notifier.config import Settings
+from notifier.going_live import Progress
 from notifier.models import Clinic
 from notifier.rules.zones import zone
 from notifier.signin import Signed
@@ -96,6 +97,12 @@ class Visit:
         """Those the person may switch between."""
         with self.reading() as session:
             return signin.clinics_of(session, self.staff_id)
+
+    @property
+    def going_live(self) -> Progress:
+        """How far the clinic is on the way to real patients, for the navigation of its admins."""
+        with self.reading() as session:
+            return going_live.progress(going_live.items(session, self.clinic(session), self.settings))
 
     @property
     def is_fragment(self) -> bool:
