@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +18,12 @@ from notifier import wording
 from notifier.cases import gather
 from notifier.errors import NotFoundError, RenderError
 from notifier.links import Links
-from notifier.models import Address, Attempt, Message, Patient
+from notifier.models import Address, Attempt, Message, Patient, Reply
 from notifier.status_words import title
 
 OUTBOX = "outbox"
 _LOOKS_BACK = 20_000  # attempts
+_MOST_SAID = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,34 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What was written back from a phone."""
+
+    id: int
+    at: datetime
+    words: str
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Thread:
-    """One phone: its number, whose it is, and its messages, the oldest first."""
+    """One phone: its number, whose it is, its messages and what was written back, the oldest first."""
 
     to: str
     names: tuple[str, ...]
     messages: tuple[Kept, ...]
+    said: tuple[Said, ...] = ()
+
+    @property
+    def turns(self) -> list[Kept | Said]:
+        """At one instant a reply comes before its answer."""
+        return sorted(
+            [*self.messages, *self.said], key=lambda turn: (turn.at, isinstance(turn, Kept), turn.id)
+        )
+
+    @property
+    def stamp(self) -> str:
+        return f"{max((kept.id for kept in self.messages), default=0)}-{len(self.said)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +104,8 @@ def look(
     """`before`: an attempt from which on it goes further back."""
     sms = _latest(session, clinic_id, "sms", before, texts + 1)
     email = _latest(session, clinic_id, "email", before, mails + 1)
-    return _outbox(sms[:texts], email[:mails], seen, more=(len(sms) > texts, len(email) > mails))
+    said = _said(session, clinic_id, sms[:texts])
+    return _outbox(sms[:texts], email[:mails], said, seen, more=(len(sms) > texts, len(email) > mails))
 
 
 def thread(session: Session, clinic_id: int, to: str, *, limit: int = 100) -> Thread:
@@ -98,7 +122,32 @@ def thread(session: Session, clinic_id: int, to: str, *, limit: int = 100) -> Th
     found = [_kept(*row) for row in rows]
     if not found:
         raise NotFoundError("No message to this number is kept in the outbox.")
-    return _threads(found)[0]
+    return _threads(found, _said(session, clinic_id, found))[0]
+
+
+def _said(session: Session, clinic_id: int, shown: Iterable[Kept]) -> dict[str, list[Said]]:
+    """By number: what was written back since the oldest message that is shown of it."""
+    since: dict[str, datetime] = {}
+    for kept in shown:
+        since[kept.to] = min(since.get(kept.to, kept.at), kept.at)
+    if not since:
+        return {}
+    rows = session.scalars(
+        select(Reply)
+        .where(
+            Reply.clinic_id == clinic_id,
+            Reply.channel == "sms",
+            Reply.from_address.in_(since),
+            Reply.received_at >= min(since.values()),
+        )
+        .order_by(Reply.received_at.desc())
+        .limit(_MOST_SAID)
+    )
+    found: dict[str, list[Said]] = {}
+    for reply in rows:
+        if reply.received_at >= since[reply.from_address]:
+            found.setdefault(reply.from_address, []).append(Said(reply.id, reply.received_at, reply.body))
+    return found
 
 
 def _latest(session: Session, clinic_id: int, channel: str, before: int | None, limit: int) -> list[Kept]:
@@ -144,14 +193,17 @@ def _kept(attempt: Attempt, message: Message, patient: Patient | None) -> Kept:
     )
 
 
-def _outbox(sms: list[Kept], email: list[Kept], seen: str, more: tuple[bool, bool]) -> Outbox:
+def _outbox(
+    sms: list[Kept], email: list[Kept], said: dict[str, list[Said]], seen: str, more: tuple[bool, bool]
+) -> Outbox:
     shown = sorted([*sms, *email], key=lambda kept: -kept.id)
     newest = shown[0].id if shown else 0
-    mark = zlib.crc32(",".join(str(kept.id) for kept in shown).encode())
+    ids = [*(kept.id for kept in shown), *(turn.id for turns in said.values() for turn in turns)]
+    mark = zlib.crc32(",".join(map(str, ids)).encode())
     known = seen.partition("-")[0]
     since = int(known) if known.isdecimal() and len(known) < 19 else newest
     return Outbox(
-        tuple(_threads(sms)),
+        tuple(_threads(sms, said)),
         tuple(email),
         newest,
         f"{newest}-{mark:x}",
@@ -161,12 +213,17 @@ def _outbox(sms: list[Kept], email: list[Kept], seen: str, more: tuple[bool, boo
     )
 
 
-def _threads(newest_first: Iterable[Kept]) -> list[Thread]:
+def _threads(newest_first: Iterable[Kept], said: dict[str, list[Said]]) -> list[Thread]:
     by_number: dict[str, list[Kept]] = {}
     for kept in newest_first:
         by_number.setdefault(kept.to, []).append(kept)
     return [
-        Thread(to, tuple(dict.fromkeys(kept.name for kept in found if kept.name)), tuple(reversed(found)))
+        Thread(
+            to,
+            tuple(dict.fromkeys(kept.name for kept in found if kept.name)),
+            tuple(reversed(found)),
+            tuple(replace(turn, timezone=found[0].timezone) for turn in reversed(said.get(to, []))),
+        )
         for to, found in by_number.items()
     ]
 

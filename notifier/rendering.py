@@ -20,6 +20,7 @@ from markupsafe import Markup
 from notifier.errors import RenderError
 from notifier.resources import templates_dir
 from notifier.rules import light_markdown, sms_text
+from notifier.rules.hours import short_time as short_time
 from notifier.rules.sms_text import SmsSize
 from notifier.rules.templating import VARIABLES, TextTemplate
 
@@ -130,13 +131,6 @@ def short_date(day: date, language: str) -> str:
     """3 Mar, or 3 mar in Spanish: at most 8 characters, all of them GSM-7."""
     months = _MONTHS.get(language[:2], _MONTHS["en"])
     return f"{day.day} {months[day.month - 1]}"
-
-
-def short_time(moment: time, language: str) -> str:
-    """6:30 PM in English, 18:30 elsewhere."""
-    if language[:2] != "en":
-        return f"{moment.hour}:{moment.minute:02}"
-    return f"{moment.hour % 12 or 12}:{moment.minute:02} {'PM' if moment.hour >= 12 else 'AM'}"
 
 
 @overload

@@ -195,6 +195,13 @@ def _written(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
+def short_time(moment: time, language: str) -> str:
+    """6:30 PM in English, 18:30 elsewhere."""
+    if language[:2] != "en":
+        return f"{moment.hour}:{moment.minute:02}"
+    return f"{moment.hour % 12 or 12}:{moment.minute:02} {'PM' if moment.hour >= 12 else 'AM'}"
+
+
 def _said(at: datetime, today: date, language: str) -> str:
     same, next_day, names, months = _words(language)
     ahead = (at.date() - today).days
@@ -204,4 +211,4 @@ def _said(at: datetime, today: date, language: str) -> str:
         day = names[at.weekday()]
     else:
         day = f"{names[at.weekday()]} {at.day} {months[at.month - 1]}"
-    return f"{day} {at:%H:%M}"
+    return f"{day} {short_time(at.time(), language)}"

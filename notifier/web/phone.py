@@ -5,22 +5,28 @@ Only where messages are kept instead of sent; in live mode there is nothing to s
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from notifier import audit, outbox_view
+from notifier import audit, in_flight, outbox_view, replies
+from notifier.envelope import InboundMessage
 from notifier.errors import NotFoundError
 from notifier.links import links_of
-from notifier.outbox_view import Kept, Outbox
+from notifier.outbox_view import Kept, Outbox, Said
 from notifier.rules.zones import zone
 from notifier.web.auth import Desk
+from notifier.web.forms import Posted
 from notifier.web.mail_frame import Scheme, framed
 from notifier.web.pages import elsewhere, when
 from notifier.web.visit import Visit
 
 _BESIDE = 4  # what fits on a phone beside a form
+_LONGEST = 1600  # characters, as long as a text can be
+_PATIENCE = 10.0  # seconds
 
 
 def outbox_only(visit: Desk) -> Visit:
@@ -51,11 +57,37 @@ def phone(
     return visit.page("phone.html", outbox=outbox, kept=chosen, before=before, **_written(visit))
 
 
-def _one_phone(visit: Visit, to: str) -> Response:
+def _one_phone(visit: Visit, to: str, *, status: int = 200, **shown: Any) -> Response:
     with visit.reading() as session:
         thread = outbox_view.thread(session, visit.clinic_id, to)
     _note(visit, thread.messages)
-    return visit.page("phone_thread.html", thread=thread, **_written(visit))
+    shown = {"problems": {}, "words": "", "token": secrets.token_hex(8)} | shown
+    return visit.page("phone_thread.html", status=status, thread=thread, **shown, **_written(visit))
+
+
+@router.get("/thread")
+def thread(visit: Desk, to: Annotated[str, Query(max_length=20)], seen: Seen = "") -> Response:
+    """The conversation again where something came or was written back."""
+    with visit.reading() as session:
+        found = outbox_view.thread(session, visit.clinic_id, to)
+    if found.stamp == seen:
+        return visit.unchanged()
+    return visit.fragment("_phone_thread.html", thread=found, **_written(visit))
+
+
+@router.post("/reply")
+def reply(visit: Desk, posted: Posted) -> Response:
+    """Write back as the patient would, from the phone that is shown: it goes the way of every reply."""
+    to, words = posted.text("to"), posted.raw("words").strip()
+    if not words:
+        return _one_phone(visit, to, status=422, problems={"words": "Type what the patient writes."})
+    token = posted.text("token")[:40] or secrets.token_hex(8)
+    with visit.transaction() as session:
+        outbox_view.thread(session, visit.clinic_id, to)  # a number that this clinic wrote to
+        inbound = InboundMessage(f"phone-{token}", "sms", to, "", words[:_LONGEST], visit.now())
+        received = replies.receive(session, inbound, settings=visit.settings, now=visit.now())
+    in_flight.wait(visit.site.engine, received.stopped, seconds=_PATIENCE)
+    return visit.go(f"/phone?to={quote(to)}#write")
 
 
 def _note(visit: Visit, shown: Iterable[Kept]) -> None:
@@ -123,7 +155,7 @@ def _written(visit: Visit) -> dict[str, Any]:
     """How the pages write moments: on the reader's own clock, which is named where it is another one."""
     now = visit.now()
 
-    def at(kept: Kept) -> str:
+    def at(kept: Kept | Said) -> str:
         tz = zone(kept.timezone) if kept.timezone else visit.tz
         return when(kept.at, tz, now) + elsewhere(tz, visit.tz)
 

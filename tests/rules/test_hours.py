@@ -66,14 +66,14 @@ def test_a_day_closes_with_its_last_hours(day: str, closes: str | None) -> None:
 @pytest.mark.parametrize(
     ("now", "said"),
     [
-        ("2026-03-02 07:00", "today 09:00"),
-        ("2026-03-02 13:30", "today 14:00"),  # the lunch break
-        ("2026-03-02 15:00", "tomorrow 09:00"),
-        ("2026-03-03 18:00", "tomorrow 07:30"),
-        ("2026-03-04 23:59", "Friday 09:00"),  # Thursday is a closed date
-        ("2026-03-07 12:00", "Monday 09:00"),
-        ("2026-03-08 23:59", "tomorrow 09:00"),
-        ("2026-03-09 00:00", "today 09:00"),
+        ("2026-03-02 07:00", "today 9:00 AM"),
+        ("2026-03-02 13:30", "today 2:00 PM"),  # the lunch break
+        ("2026-03-02 15:00", "tomorrow 9:00 AM"),
+        ("2026-03-03 18:00", "tomorrow 7:30 AM"),
+        ("2026-03-04 23:59", "Friday 9:00 AM"),  # Thursday is a closed date
+        ("2026-03-07 12:00", "Monday 9:00 AM"),
+        ("2026-03-08 23:59", "tomorrow 9:00 AM"),
+        ("2026-03-09 00:00", "today 9:00 AM"),
     ],
 )
 def test_when_it_opens_next_is_said_in_words(now: str, said: str) -> None:
@@ -83,9 +83,9 @@ def test_when_it_opens_next_is_said_in_words(now: str, said: str) -> None:
 def test_a_long_holiday_is_said_with_its_date() -> None:
     august = [str(date(2026, 8, 1) + timedelta(days=day)) for day in range(31)]
     away = parse_hours(WEEK, august, NEW_YORK)
-    assert away.opens_next(at("2026-07-31 18:00")) == "Tuesday 1 Sep 09:00"
-    assert away.opens_next(at("2026-07-31 18:00"), "es") == "martes 1 sep 09:00"
-    assert away.opens_next(at("2026-08-31 18:00"), "es-MX") == "mañana 09:00"
+    assert away.opens_next(at("2026-07-31 18:00")) == "Tuesday 1 Sep 9:00 AM"
+    assert away.opens_next(at("2026-07-31 18:00"), "es") == "martes 1 sep 9:00"
+    assert away.opens_next(at("2026-08-31 18:00"), "es-MX") == "mañana 9:00"
 
 
 def test_where_nobody_has_entered_any_nothing_is_known() -> None:
