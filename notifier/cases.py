@@ -164,7 +164,7 @@ def _scores(
         return {}
     rows = session.execute(
         select(ScoreRow.treatment_id, ScoreRow.value)
-        .where(ScoreRow.treatment_id.in_(asking))
+        .where(ScoreRow.treatment_id.in_(asking), ScoreRow.withdrawn_at.is_(None))
         .order_by(ScoreRow.at, ScoreRow.id)
     )
     return {row.treatment_id: row.value for row in rows}

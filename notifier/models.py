@@ -801,7 +801,8 @@ class ScoreRow(Base):
     message_id: Mapped[int | None] = _ref("messages.id", nullable=True)
     value: Mapped[int] = mapped_column(Integer)
     at: Mapped[datetime] = mapped_column(UTCDateTime)
-    source: Mapped[str] = mapped_column(String(20), default="reply")
+    source: Mapped[str] = mapped_column(String(20), default="reply")  # reply, page, desk
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UTCDateTime)  # entered or read wrongly
 
 
 class Alert(Base):

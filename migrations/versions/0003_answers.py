@@ -58,6 +58,7 @@ def _columns() -> dict[str, list[sa.Column[Any]]]:
             sa.Column("answer", sa.String(length=40), server_default="", nullable=False),
             sa.Column("matched", Json, server_default="[]", nullable=False),
         ],
+        "scores": [sa.Column("withdrawn_at", Time, nullable=True)],
         "alerts": [
             sa.Column("acknowledged_how", sa.String(length=20), server_default="", nullable=False),
             sa.Column("next_contact", sa.Integer(), server_default="0", nullable=False),
