@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from datetime import datetime, timedelta
 
 from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from notifier import alerts_telling, audit, chore_times, clinics
-from notifier.errors import NotFoundError
+from notifier.errors import DatabaseUnavailable, InputError, NotFoundError
 from notifier.models import Alert, AlertContact, Clinic, Message, Patient, Reply, Sender, Treatment
 from notifier.rules import escalation
 from notifier.rules.escalation import Severity, Turn
+from notifier.rules.hours import Hours
+from notifier.rules.zones import zone
+
+log = logging.getLogger(__name__)
 
 CHORE = "alerts"
 TEST = "test"
@@ -51,10 +57,31 @@ def raise_alert(
         alert.message_id, alert.sender_id = _id(message), _id(sender)
         session.add(alert)
         session.flush()
-        tell_next(session, clinic, alert, now=now)
+        _call(session, clinic, alert, now)
     noted = {"alert_kind": alert.kind, "severity": alert.severity, "patient_id": alert.patient_id}
     _note(session, alert, "alert.raised", now, actor, **noted)
     chore_times.hurry(session, CHORE, now=now)
+    return alert
+
+
+def raise_quietly(
+    session: Session,
+    clinic: Clinic,
+    *,
+    kind: str,
+    severity: str,
+    summary: str,
+    now: datetime,
+    actor: str,
+    message: Message | None = None,
+) -> Alert:
+    """For the pages, and for the admins by e-mail: calling a contact would be of no use."""
+    alert = _new(clinic, kind, severity, summary, now)
+    alert.code, alert.message_id = free_code(session, clinic, now), _id(message)
+    session.add(alert)
+    session.flush()
+    alerts_telling.tell_admins(session, clinic, alert, now=now)
+    _note(session, alert, "alert.raised", now, actor, alert_kind=kind, severity=severity)
     return alert
 
 
@@ -115,7 +142,20 @@ def _again(
     told_at = last_told(session, alert)
     if worse or told_at is None or told_at <= now - _RING_AGAIN:
         alert.round, alert.next_contact = alert.round + 1, 0
-        tell_next(session, clinic, alert, now=now)
+        _call(session, clinic, alert, now)
+
+
+def _call(session: Session, clinic: Clinic, alert: Alert, now: datetime) -> None:
+    """What cannot be told at this moment is told by the chore: the alert itself stays."""
+    try:
+        with session.begin_nested():
+            tell_next(session, clinic, alert, now=now)
+    except (OperationalError, DatabaseUnavailable):
+        raise
+    except Exception:
+        log.exception("alert %s could not be told yet", alert.id)
+        session.refresh(alert)
+        alert.escalate_at = now
 
 
 def free_code(session: Session, clinic: Clinic, now: datetime) -> str:
@@ -132,27 +172,42 @@ def free_code(session: Session, clinic: Clinic, now: datetime) -> str:
             return code
 
 
-def tell_next(session: Session, clinic: Clinic, alert: Alert, *, now: datetime) -> bool:
+def tell_next(
+    session: Session,
+    clinic: Clinic,
+    alert: Alert,
+    *,
+    now: datetime,
+    after: timedelta = escalation.DEFAULT_AFTER,
+) -> None:
     """Whoever's turn it is, if anybody may be told now; and when it is the next one's turn."""
     people = contacts(session, clinic)
     if not people:
         alerts_telling.tell_admins(session, clinic, alert, now=now)
         alert.escalate_at = None
-        return False
-    hours, on_call = clinics.hours(clinic), [person.on_call for person in people]
-    is_open = escalation.waking_hours(hours).is_open(now)
-    found = escalation.turn(
-        alert.severity, on_call, Turn(alert.next_contact % len(people), alert.round), is_open=is_open
-    )
+        return
+    on_call, hours = [person.on_call for person in people], opening_hours(clinic)
+    at = Turn(alert.next_contact % len(people), alert.round)
+    found = escalation.turn(alert.severity, on_call, at, is_open=hours.is_open(now))
     if found is None:
         alert.escalate_at = escalation.not_before(alert.severity, on_call, now, hours)
-        return False
+        return
     alert.round = found.round
     alerts_telling.tell(session, clinic, alert, people[found.contact], now=now)
     following = escalation.next_turn(found, len(people))
     alert.round, alert.next_contact = following.round, following.contact
-    alert.escalate_at = now + escalation.waits(alert.severity, following, escalation.DEFAULT_AFTER)
-    return True
+    due = now + escalation.waits(alert.severity, following, after)
+    alert.escalate_at = escalation.not_before(alert.severity, on_call, due, hours)
+    session.flush()
+
+
+def opening_hours(clinic: Clinic) -> Hours:
+    """Those that were entered, else by day; also where nobody can read what was entered."""
+    try:
+        hours = clinics.hours(clinic)
+    except InputError:
+        hours = Hours(tz=zone(clinic.timezone))
+    return escalation.waking_hours(hours)
 
 
 def last_told(session: Session, alert: Alert) -> datetime | None:
@@ -160,8 +215,12 @@ def last_told(session: Session, alert: Alert) -> datetime | None:
 
 
 def contacts(session: Session, clinic: Clinic) -> list[AlertContact]:
-    """Those who can be reached at all, in their order."""
-    return [each for each in clinics.alert_contacts(session, clinic) if each.phone or each.email]
+    """Those whom the clinic has a way to reach, in their order."""
+    return [
+        contact
+        for contact in clinics.alert_contacts(session, clinic)
+        if any(alerts_telling.ways(session, clinic, contact))
+    ]
 
 
 def open_alerts(session: Session, clinic_id: int) -> list[Alert]:
@@ -210,7 +269,7 @@ def acknowledge(
     _note(session, alert, "alert.taken", now, actor or by, how=how, patient_id=alert.patient_id)
     if alert.kind == TEST:
         _tested(session, alert, contact, now)
-    elif alert.severity != Severity.NORMAL:
+    elif alert.severity != Severity.NORMAL and how != "resolved":
         alerts_telling.tell_taken(session, alert, contact, by, now=now)
     return True
 
@@ -221,6 +280,11 @@ def _tested(session: Session, alert: Alert, contact: AlertContact | None, now: d
     if contact is not None:
         contact.tested_at = now
         session.flush()
+
+
+def resolve(session: Session, alert: Alert, why: str, *, now: datetime) -> None:
+    """What it was about is over: nobody need look any more."""
+    acknowledge(session, alert, by=why, how="resolved", now=now, actor="alerts")
 
 
 def reopen(session: Session, alert: Alert, *, now: datetime, actor: str) -> None:

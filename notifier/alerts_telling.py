@@ -43,7 +43,7 @@ def tell(
     said = {"clinic": clinic.name, "name": contact.name, "code": alert.code, "link": LINK}
     said |= _class(alert) | dict(values or {})
     written = []
-    for sender, address in _ways(session, clinic, contact, channels):
+    for sender, address in ways(session, clinic, contact, channels):
         key = f"alert:{alert.id}:{contact.id}:{mark or alert.round}:{sender.channel}"
         if not _is_known(session, clinic, key):
             written.append(_message(session, clinic, sender, address, template, said, key, now))
@@ -67,7 +67,7 @@ def answer(
     """What follows a code that this contact texted, by SMS and once for each `mark`."""
     clinic = session.get_one(Clinic, contact.clinic_id)
     said = {"clinic": clinic.name, **values}
-    for sender, address in _ways(session, clinic, contact, ("sms",)):
+    for sender, address in ways(session, clinic, contact, ("sms",)):
         key = f"alert:{alert.id if alert else 0}:{contact.id}:{mark}:sms"
         if not _is_known(session, clinic, key):
             message = _message(session, clinic, sender, address, "alert-code", said, key, now)
@@ -82,8 +82,8 @@ def _class(alert: Alert) -> dict[str, str]:
     return {"kind": alert.kind, "severity": alert.severity, "about_patient": about}
 
 
-def _ways(
-    session: Session, clinic: Clinic, contact: AlertContact, channels: Sequence[str]
+def ways(
+    session: Session, clinic: Clinic, contact: AlertContact, channels: Sequence[str] = CHANNELS
 ) -> Iterator[tuple[Sender, str]]:
     senders = {sender.channel: sender for sender in clinics.active_senders(session, clinic)}
     for channel, address in (("sms", contact.phone), ("email", contact.email)):

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
+from notifier import alerts_escalation, alerts_unread, monthly_mail, purging
 from notifier import missing_log as nothing_logged
-from notifier import monthly_mail, purging
 from notifier.chore_times import hurry as hurry
 from notifier.clock import real_wait
 from notifier.config import Settings
@@ -25,12 +25,14 @@ from notifier.models import Chore
 Run = Callable[[Session, Settings, datetime], datetime | None]
 
 CHORES: Mapping[str, Run] = {
+    "alerts": alerts_escalation.escalate,
     "monthly-report": monthly_mail.send_due,
     "nothing-logged": nothing_logged.tell_admins,
     "purge": purging.purge,
+    "unread": alerts_unread.tell_owners,
 }
 # Due at opening or closing times: who changes those calls `hurry` for them.
-BY_OPENING_HOURS = ("nothing-logged", "monthly-report")
+BY_OPENING_HOURS = ("nothing-logged", "monthly-report", "alerts", "unread")
 
 _AT_THE_LATEST = timedelta(days=1)
 _AFTER_TROUBLE = 300.0  # seconds

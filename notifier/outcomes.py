@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import insert, select, tuple_
 from sqlalchemy.orm import Session
 
-from notifier import fallback, settling, suppressions
+from notifier import alerts_delivery, fallback, settling, suppressions
 from notifier.cases import gather
 from notifier.db import RealTime
 from notifier.envelope import Accepted
@@ -95,6 +95,7 @@ class _Recorder:
         self.session, self.policy, self.now, self.worker = session, policy, now, worker
         self.events: list[dict[str, Any]] = []
         self.failed: list[Message] = []
+        self.stopping: dict[int, Sender] = {}  # that worked until now
         stopped = session.scalars(select(Sender).where(Sender.stopped_at.is_not(None)))
         self.stopped = {sender.id: sender for sender in stopped}
 
@@ -119,6 +120,7 @@ class _Recorder:
         if sender is not None:
             log.warning("sender %s works again", sender.id)
             sender.stopped_at, sender.stopped_reason, sender.probe_at, sender.probes = None, "", None, 0
+            alerts_delivery.works_again(self.session, sender, now=self.now)
         before = Status(message.status)
         if not latest or before not in RANK or RANK[accepted.status] <= RANK[before]:
             return
@@ -203,6 +205,7 @@ class _Recorder:
         if sender.stopped_at is None:
             log.error("sender %s stopped: %s", sender.id, reason)
             sender.stopped_at = RealTime()
+            self.stopping[sender.id] = sender
         sender.stopped_reason = reason
         sender.probes += 1
         sender.probe_at = RealTime(self.policy.breaker_probe.total_seconds())
@@ -232,3 +235,7 @@ class _Recorder:
         if planned:
             for case in gather(self.session, planned, self.now):
                 fallback.take_over(self.session, case, now=self.now, actor=self.worker)
+        for message in self.failed:
+            alerts_delivery.failed(self.session, message, now=self.now, actor=self.worker)
+        for sender in self.stopping.values():
+            alerts_delivery.stopped(self.session, sender, now=self.now, actor=self.worker)

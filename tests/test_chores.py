@@ -216,7 +216,7 @@ def test_where_no_email_goes_out_it_only_shows_on_the_page(shift: Shift, why: st
 
 def test_two_workers_do_a_chore_once(shift: Shift, second_engine: Engine) -> None:
     """The second finds it in the first one's hands, or done."""
-    run(shift, "2026-02-03 12:00")
+    run(shift, "2026-02-03 17:30")
     shift.clock.jump(cast.at(CLOSED))
     with shift.change() as session:
         assert chores.take(session, now=shift.clock.now()) == "nothing-logged"

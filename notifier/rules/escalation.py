@@ -95,7 +95,12 @@ def next_turn(told: Turn, contacts: int) -> Turn:
 
 def not_before(severity: str, on_call: Sequence[bool], due: datetime, hours: Hours) -> datetime:
     """When that can happen: at once, or when it opens."""
-    known = waking_hours(hours)
-    if severity == Severity.EMERGENCY or any(on_call) or known.is_open(due):
+    if severity == Severity.EMERGENCY or any(on_call) or hours.is_open(due):
         return due
-    return known.next_opening(due) or due + _A_DAY
+    return hours.next_opening(due) or due + _A_DAY
+
+
+def read_by(received: datetime, hours: Hours) -> datetime:
+    """An hour after a reply came, or after the clinic opened: nobody has to read at night."""
+    since = received if hours.is_open(received) else hours.next_opening(received) or received
+    return since + timedelta(hours=1)
