@@ -17,14 +17,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from fastapi.routing import APIRoute
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 from starlette.testclient import TestClient
 
 from benchmarks.seed import ADMIN, NOW, Size, fill
 from notifier import api_tokens, clinics, db, plans, signin
 from notifier.clock import JumpingClock
 from notifier.config import Settings
-from notifier.models import Staff
+from notifier.models import Reply, Staff
 from notifier.web.app import AREAS, create_app
 from notifier.web.auth import SIGN_IN
 from notifier.web.site import Site
@@ -50,6 +50,9 @@ VARIANTS = (
     "/patients?q={name}",
     "/patients/found?q={digits}",
     "/today?day={day}",
+    "/inbox?show=done",
+    "/inbox?show=mine",
+    "/inbox/{reply_id}/who?who={name}",
     "/delivery?from={day}&to={day}",
     "/delivery?outcome=failed",
     "/delivery?reason=no-consent",
@@ -93,6 +96,7 @@ class Visitor:
             version = plans.current_versions(session, clinic)["dry-needling"]
             self.step = version.content["plan"]["steps"][0]["key"]
             self.staff_id, self.token = person.id, made.secret
+            self.replies = session.scalar(select(func.max(Reply.id))) or 1
         self.client = TestClient(app)
         self.client.cookies.set(site.cookie(SIGN_IN), secret)
 
@@ -106,6 +110,7 @@ class Visitor:
             "treatment_id": treatment,
             "treatment": treatment,
             "message_id": message,
+            "reply_id": self.chance.randrange(1, max(2, self.replies)),
             "attempt_id": self.chance.randrange(1, self.size.messages // 2),
             "staff_id": self.staff_id,
             "name": self.chance.choice(("mar", "elena", "gra", "hugo it", "dubois ka", "lop", "zz")),

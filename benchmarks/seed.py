@@ -279,19 +279,12 @@ class _Filling:
         self.write(
             "replies",
             "clinic_id patient_id treatment_id channel provider_id from_address to_address body received_at "
-            "intent red_flags score handled_by handled_how",
+            "intent red_flags score handled_by handled_how rank handled_at",
             (
                 (
                     *(1, patient, treatment, "sms", f"IN{treatment}", _phone(patient - 1), "+12125550100"),
-                    *(
-                        str(treatment % 8),
-                        _text(ended + timedelta(hours=47)),
-                        "score",
-                        "[]",
-                        treatment % 8,
-                        "",
-                        "",
-                    ),
+                    *(str(treatment % 8), _text(ended + timedelta(hours=47)), "score", "[]", treatment % 8),
+                    *self._handled(treatment % 8, ended + timedelta(hours=49)),
                 )
                 for treatment, patient, _, ended in answered
             ),
@@ -304,6 +297,15 @@ class _Filling:
                 for treatment, _, _, ended in answered
             ),
         )
+
+    def _handled(self, score: int, at: datetime) -> tuple[str, str, int, str | None]:
+        """Low scores need nobody; the others were read within hours, but for those of the last day."""
+        if score < 4:
+            return ("", "", 9, None)
+        rank = 1 if score == 7 else 3
+        if at > self.now - timedelta(days=1):
+            return ("", "", rank, None)
+        return (DESK, "no answer needed", rank, _text(at))
 
     def _audit(self, treatments: list[tuple[int, int, int, datetime]]) -> None:
         """Each treatment was logged, and its patient looked at once."""

@@ -49,6 +49,11 @@ def done(
 
 
 def _locked(session: Session, reply: Reply, through: int | None = None) -> list[Reply]:
+    if reply.patient_id is not None:
+        # The patient first, as everybody does who locks more than one row of theirs.
+        session.execute(
+            select(Patient.id).where(Patient.id == reply.patient_id).with_for_update(key_share=True)
+        )
     group = inbox.open_of(session, reply, lock=True)
     session.refresh(reply)
     if reply.handled_at is not None:
@@ -179,7 +184,8 @@ def seen(session: Session, reply: Reply, *, now: datetime, actor: str) -> None:
         .execution_options(synchronize_session=False)
     )
     for row in fresh:
-        _note(session, row, "reply.seen", now, actor)
+        if row.rank < 9:
+            _note(session, row, "reply.seen", now, actor)
 
 
 def unseen(session: Session, reply: Reply) -> Sequence[Reply]:

@@ -14,9 +14,11 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
-from notifier import going_live, signin
+from notifier import going_live, inbox, signin
 from notifier.config import Settings
+from notifier.errors import DatabaseError
 from notifier.going_live import Progress
+from notifier.inbox import Waiting
 from notifier.models import Clinic
 from notifier.rules.zones import zone
 from notifier.signin import Signed
@@ -103,6 +105,15 @@ class Visit:
         """How far the clinic is on the way to real patients, for the navigation of its admins."""
         with self.reading() as session:
             return going_live.progress(going_live.items(session, self.clinic(session), self.settings))
+
+    @property
+    def waiting(self) -> Waiting:
+        """Who waits in the inbox, for the navigation; a page that says what is wrong comes without."""
+        try:
+            with self.reading() as session:
+                return inbox.waiting(session, self.clinic_id)
+        except DatabaseError:
+            return Waiting()
 
     @property
     def is_fragment(self) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from notifier import api_tokens, clinics, practitioners
 from notifier.channels.outbox import Outbox
 from notifier.models import Clinic, Message, Patient, Sender
 from notifier.worker import open_dispatcher
 from tests import cast
+from tests.replies_cast import EMERGENCY, patient_named, rings, wrote
 from tests.web.cast import FERN, Installation
 
 
@@ -32,6 +34,7 @@ def live_through(site: Installation) -> None:
         patient.phone_problem = "The number is a landline, which cannot receive SMS."
         email = session.scalars(select(Sender).where(Sender.channel == "email")).one()
         email.stopped_at, email.stopped_reason = site.clock.now(), "The mail server refused the password."
+        _hear_back(session, session.get_one(Clinic, site.clinic.id), site.clock.now())
     site.as_desk().post("/import", files={"file": ("day.csv", b"Client,Cell\nMoreau,1\n", "text/csv")})
 
 
@@ -53,3 +56,20 @@ def _send_what_is_due(site: Installation) -> None:
         site.clock.jump(cast.LOGGED + timedelta(hours=hours))
         dispatcher.drain()
     dispatcher.close()
+
+
+def _hear_back(session: Session, clinic: Clinic, now: datetime) -> None:
+    """An emergency that rings, a call that nobody answered, a shared phone, a number that nobody knows."""
+    alice, edward = patient_named(session, "Alice"), patient_named(session, "Edward")
+    before = now - timedelta(hours=2)
+    first = wrote(session, clinic, alice, "A bit sore, 3", when=before, rank=9, intent="score", score=3)
+    first.handled_at, first.handled_by, first.handled_how = before, FERN, "no answer needed"
+    emergency = wrote(session, clinic, alice, "Now I can’t breathe and my chest hurts", when=now, **EMERGENCY)
+    rings(session, clinic, emergency)
+    alice.paused_at, alice.paused_reason = now, "a reply may be a warning sign"
+    mail = {"channel": "email", "subject": "My visit", "rank": 2, "task": "check_visit"}
+    sender = edward.email or ""
+    called = wrote(session, clinic, edward, "Cancel my visit.", when=before, sender=sender, **mail)
+    called.note = "Thu 5 Feb 11:00, Fern Quist: Called, no answer."
+    wrote(session, clinic, None, "Which of us did you mean?", when=before, sender="+12125550104")
+    wrote(session, clinic, None, "New phone, who is this", when=before, sender="+12125550188")

@@ -22,12 +22,14 @@ from notifier.models import (
     Patient,
     PlanRow,
     Practitioner,
+    Reply,
     Sender,
     Staff,
     Treatment,
 )
 from tests import cast
 from tests.databases import SqliteFiles
+from tests.replies_cast import EMERGENCY, patient_named, wrote
 from tests.web.cast import FERN, HUGO, Installation
 from tests.web.test_routes import PAGES, PUBLIC, methods, named
 
@@ -36,6 +38,7 @@ ROWS = {
     "patient_id": Patient,
     "treatment_id": Treatment,
     "message_id": Message,
+    "reply_id": Reply,
     "run_id": ImportRun,
     "sender_id": Sender,
     "contact_id": AlertContact,
@@ -63,6 +66,8 @@ def hugos(_sqlite: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Ite
             practitioners.add(session, riverside, "Dr Grey", now=cast.LOGGED, actor=FERN)
             clinics.add_alert_contact(session, riverside, name="Moreau", phone="+12125550199", email=None)
             api_tokens.create(session, riverside, name="Moreau", scope="write", now=cast.LOGGED, actor=FERN)
+            alice = patient_named(session, "Alice")
+            wrote(session, riverside, alice, "Alice Moreau here, at +12125550101.", **EMERGENCY)
             message = session.scalars(select(Message).where(Message.to == "+12125550101")).first()
             assert message is not None
             session.add(
