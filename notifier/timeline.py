@@ -16,7 +16,7 @@ from notifier.cases import gather
 from notifier.course import Course, Placed, courses
 from notifier.errors import NotifierError
 from notifier.messages import Moment
-from notifier.models import Attempt, Clinic, ConsentEntry, Message, Patient, Treatment
+from notifier.models import Attempt, Clinic, ConsentEntry, Message, Patient, ScoreRow, Treatment
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.zones import zone
 
@@ -92,8 +92,14 @@ def stamp(session: Session, patient: Patient, now: datetime) -> str:
         .order_by(Treatment.id)
     )
     consents = session.scalar(select(func.max(ConsentEntry.id)).where(ConsentEntry.patient_id == patient.id))
+    scores = session.execute(
+        select(ScoreRow.id, ScoreRow.withdrawn_at)
+        .join(Treatment, Treatment.id == ScoreRow.treatment_id)
+        .where(Treatment.patient_id == patient.id)
+        .order_by(ScoreRow.id)
+    )
     tick = now.timestamp() // _TICK.total_seconds()
-    said = repr((patient.id, patient.version, consents, tick, rows.all(), versions.all()))
+    said = repr((patient.id, patient.version, consents, tick, rows.all(), versions.all(), scores.all()))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 from fastapi import Response
 from sqlalchemy.orm import Session
 
-from notifier import consent, consent_changes, consent_words, patients, reach, timeline
+from notifier import consent, consent_changes, consent_words, patients, reach, scores, timeline
 from notifier.message_actions import possible
 from notifier.models import Clinic, ConsentEntry, Patient, Suppression
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.plan import CHANNELS
 from notifier.rules.zones import zone
+from notifier.scores import Point
 from notifier.timeline import Timeline
 from notifier.web.desk_lines import line_of
 from notifier.web.desk_looks import note_view
@@ -53,7 +54,8 @@ class Shown:
     ledger: Sequence[ConsentEntry]
     consent_words: str
     timeline: Timeline
-    lines: Mapping[int, LineView]  # by treatment
+    lines: Mapping[int, LineView]  # by treatment, as are the scores
+    scores: Mapping[int, Sequence[Point]]
     stamp: str
 
     @property
@@ -67,6 +69,7 @@ class Shown:
 
 def look(session: Session, clinic: Clinic, patient: Patient, now: datetime) -> Shown:
     whole = timeline.of_patient(session, clinic, patient, now)
+    told = scores.of_treatments(session, [course.treatment for course in whole.courses])
     return Shown(
         patient,
         clinic,
@@ -75,7 +78,8 @@ def look(session: Session, clinic: Clinic, patient: Patient, now: datetime) -> S
         consent.history(session, patient),
         consent_words.words(clinic, patient.language),
         whole,
-        {course.treatment.id: line_of(course, now) for course in whole.courses},
+        {c.treatment.id: line_of(c, now, told.get(c.treatment.id, ())) for c in whole.courses},
+        told,
         timeline.stamp(session, patient, now),
     )
 

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from notifier.rules.delivery import Status
 from notifier.rules.plan import Window
 from notifier.rules.zones import to_instant, to_local
+from notifier.web import curve
+from notifier.web.curve import Curve
 
 USUAL = (timedelta(hours=24), timedelta(hours=48))
 _NIGHT = Window(time(7), time(22))
@@ -110,13 +112,24 @@ class LineView:
     dots: list[Dot]
     now: float | None
     words: str
+    curve: Curve | None = None
 
 
 def view(
-    start: datetime, moments: Sequence[Moment], *, tz: ZoneInfo, now: datetime | None, words: str = ""
+    start: datetime,
+    moments: Sequence[Moment],
+    *,
+    tz: ZoneInfo,
+    now: datetime | None,
+    words: str = "",
+    scores: Sequence[tuple[float, int]] = (),
 ) -> LineView:
-    """`start` is when the treatment ended. `now` outside the line is not drawn."""
+    """`start` is when the treatment ended. `now` outside the line is not drawn.
+
+    `scores`, as hours and soreness from the earliest on, are drawn over it as a curve.
+    """
     last = max((moment.at for moment in moments), default=start)
+    last = max(last, *(start + timedelta(hours=hours) for hours, _ in scores)) if scores else last
     length = last - start + timedelta(hours=6)
     if now is not None and start <= now <= start + _KNEE:
         length = max(length, now - start + timedelta(hours=6))
@@ -124,6 +137,8 @@ def view(
     end = start + timedelta(hours=scale.hours)
     cursor = _x(scale, start, now) if now is not None and start <= now <= end else None
     first, second = (scale.x(hours / timedelta(hours=1)) for hours in USUAL)
+    drawn = curve.of(scores, scale.x, _hours(scale)) if scores else None
+    said = words or _in_words(moments)
     return LineView(
         scale,
         _nights(scale, start, end, tz),
@@ -131,7 +146,8 @@ def view(
         _ticks(scale),
         _dots(scale, start, moments),
         cursor,
-        words or _in_words(moments),
+        f"{drawn.words} {said}" if drawn else said,
+        drawn,
     )
 
 
@@ -160,6 +176,13 @@ def _ticks(scale: Scale) -> list[Tick]:
     if scale.bend_hours and days > 9:
         ticks.append(Tick(scale.x(days * 24), f"Day {days}"))
     return ticks
+
+
+def _hours(scale: Scale) -> list[int]:
+    """The days that the curve tells in hours: few enough to stand side by side on a phone."""
+    until = scale.bend_hours or scale.hours
+    every = 24 if until <= 96 else 48
+    return list(range(24, int(until) + 1, every))
 
 
 def _dots(scale: Scale, start: datetime, moments: Sequence[Moment]) -> list[Dot]:
