@@ -42,6 +42,12 @@ class Turn:
     is_shared: bool = False  # from a phone of several patients, and it is not known which of them wrote
 
     @property
+    def id(self) -> int:
+        row = self.reply or self.message
+        assert row is not None
+        return row.id
+
+    @property
     def who(self) -> str:
         if self.message is None:
             return "patient"
@@ -99,7 +105,7 @@ def _together(session: Session, replies: Collection[Reply], ours: ColumnElement[
     attempts = _last_attempts(session, [message.id for message in messages])
     turns = [_heard(reply) for reply in replies]
     turns += [_said(message, attempts.get(message.id)) for message in messages]
-    turns.sort(key=lambda turn: (turn.at, turn.message is not None))
+    turns.sort(key=lambda turn: (turn.at, turn.message is not None, turn.id))
     return turns[-SHOWN:]
 
 
