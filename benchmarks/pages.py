@@ -21,7 +21,7 @@ from sqlalchemy import Engine, func, select
 from starlette.testclient import TestClient
 
 from benchmarks.seed import ADMIN, NOW, Size, fill
-from notifier import api_tokens, clinics, db, plans, signin
+from notifier import alerts, api_tokens, clinics, db, plans, signin
 from notifier.clock import JumpingClock
 from notifier.config import Settings
 from notifier.models import Reply, Staff
@@ -38,6 +38,7 @@ EXCUSED = {
     "/import/{run_id:int}/progress": "needs a file",
     "/plans/{key}/texts/{step}/tests/{message_id:int}": "needs a test message",
     "/demo/now": "is the demo's",
+    "/a/{token}": "is a contact's, and the token the key",
     "/u/{token}": "is the patient's, and the token the key",
     "/delivery.csv": "is a file of any length",
     "/audit.csv": "is a file of any length",
@@ -96,6 +97,16 @@ class Visitor:
             version = plans.current_versions(session, clinic)["dry-needling"]
             self.step = version.content["plan"]["steps"][0]["key"]
             self.staff_id, self.token = person.id, made.secret
+            raised = alerts.raise_alert(
+                session,
+                clinic,
+                kind="sender",
+                severity="normal",
+                summary="SMS cannot be sent.",
+                now=NOW,
+                actor=ADMIN,
+            )
+            self.alert_id = raised.id
             self.replies = session.scalar(select(func.max(Reply.id))) or 1
         self.client = TestClient(app)
         self.client.cookies.set(site.cookie(SIGN_IN), secret)
@@ -110,6 +121,7 @@ class Visitor:
             "treatment_id": treatment,
             "treatment": treatment,
             "message_id": message,
+            "alert_id": self.alert_id,
             "reply_id": self.chance.randrange(1, max(2, self.replies)),
             "attempt_id": self.chance.randrange(1, self.size.messages // 2),
             "staff_id": self.staff_id,
@@ -119,6 +131,7 @@ class Visitor:
             "month": f"2025-{self.chance.randrange(1, 13):02}",
             "key": "dry-needling",
             "step": self.step,
+            "answer": "fallback",
             "version": 1,
         }
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from notifier import alerts_telling, audit, chore_times, clinics
 from notifier.errors import DatabaseUnavailable, InputError, NotFoundError
-from notifier.models import Alert, AlertContact, Clinic, Message, Patient, Reply, Sender, Treatment
+from notifier.models import Alert, AlertContact, Clinic, Message, Patient, Reply, Sender, Staff, Treatment
 from notifier.rules import escalation
 from notifier.rules.escalation import Severity, Turn
 from notifier.rules.hours import Hours
@@ -270,7 +270,7 @@ def acknowledge(
     if alert.kind == TEST:
         _tested(session, alert, contact, now)
     elif alert.severity != Severity.NORMAL and how != "resolved":
-        alerts_telling.tell_taken(session, alert, contact, by, now=now)
+        alerts_telling.tell_taken(session, alert, contact, taker(session, alert), now=now)
     return True
 
 
@@ -285,6 +285,12 @@ def _tested(session: Session, alert: Alert, contact: AlertContact | None, now: d
 def resolve(session: Session, alert: Alert, why: str, *, now: datetime) -> None:
     """What it was about is over: nobody need look any more."""
     acknowledge(session, alert, by=why, how="resolved", now=now, actor="alerts")
+
+
+def taker(session: Session, alert: Alert) -> str:
+    """Whoever took it, by name."""
+    name = session.scalar(select(Staff.name).where(Staff.email == alert.acknowledged_by))
+    return name or alert.acknowledged_by
 
 
 def reopen(session: Session, alert: Alert, *, now: datetime, actor: str) -> None:

@@ -92,6 +92,13 @@ def render_sms(template: str, language: str, values: Mapping[str, str]) -> str:
     return " ".join(_block(_environment(False), f"{template}.{chosen}.j2", "sms", values).split())
 
 
+def what(language: str, values: Mapping[str, str]) -> str:
+    """What an alert is about, in a sentence or two that say nothing about anybody."""
+    chosen = language[:2] if language[:2] in LANGUAGES else "en"
+    template = _environment(False).get_template(f"alert-what.{chosen}.j2")
+    return " ".join(template.render(values).split())
+
+
 def _block(environment: Environment, file: str, name: str, values: Mapping[str, str]) -> str:
     template = environment.get_template(file)
     return "".join(template.blocks[name](template.new_context(dict(values))))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from notifier import audit
-from notifier.web.visit import Visit
+
+if TYPE_CHECKING:
+    from notifier.web.visit import Visit
 
 
 def note_view(visit: Visit, patient_id: int) -> None:

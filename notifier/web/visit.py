@@ -14,7 +14,8 @@ from fastapi import Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.orm import Session
 
-from notifier import going_live, inbox, signin
+from notifier import alarm, going_live, inbox, signin
+from notifier.alarm import Alarm
 from notifier.config import Settings
 from notifier.errors import DatabaseError
 from notifier.going_live import Progress
@@ -23,6 +24,7 @@ from notifier.models import Clinic
 from notifier.rules.zones import zone
 from notifier.signin import Signed
 from notifier.web.csrf import keep_csrf
+from notifier.web.desk_looks import note_list
 from notifier.web.site import Site
 
 
@@ -114,6 +116,17 @@ class Visit:
                 return inbox.waiting(session, self.clinic_id)
         except DatabaseError:
             return Waiting()
+
+    @cached_property
+    def alarm(self) -> Alarm:
+        """What rings on every page; one that says what is wrong with the database comes without."""
+        try:
+            with self.reading() as session:
+                found = alarm.look(session, self.clinic_id)
+            note_list(self, {each.patient_id for each in found.ringing if each.patient_id is not None})
+            return found
+        except DatabaseError:
+            return Alarm()
 
     @property
     def is_fragment(self) -> bool:

@@ -16,6 +16,7 @@ from tests.web.cast import Installation
 PUBLIC = {
     "/sign-in": "the way in",
     "/u/{token}": "patients, by the link in an e-mail; its seal is the key",
+    "/a/{token}": "whoever was told of an alert, by its link; its seal is the key",
     "/healthz": "whoever watches over the process",
     "/readyz": "a balancer that asks whether to send anybody here",
     "/link/{secret}": "an invitation, or the demo's way in; the secret is the key",

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from notifier import api_tokens, clinics, db, practitioners
 from notifier.models import (
+    Alert,
     AlertContact,
     ApiToken,
     Attempt,
@@ -29,7 +30,7 @@ from notifier.models import (
 )
 from tests import cast
 from tests.databases import SqliteFiles
-from tests.replies_cast import EMERGENCY, patient_named, wrote
+from tests.replies_cast import EMERGENCY, patient_named, rings, wrote
 from tests.web.cast import FERN, HUGO, Installation
 from tests.web.test_routes import PAGES, PUBLIC, methods, named
 
@@ -39,6 +40,7 @@ ROWS = {
     "treatment_id": Treatment,
     "message_id": Message,
     "reply_id": Reply,
+    "alert_id": Alert,
     "run_id": ImportRun,
     "sender_id": Sender,
     "contact_id": AlertContact,
@@ -67,7 +69,8 @@ def hugos(_sqlite: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Ite
             clinics.add_alert_contact(session, riverside, name="Moreau", phone="+12125550199", email=None)
             api_tokens.create(session, riverside, name="Moreau", scope="write", now=cast.LOGGED, actor=FERN)
             alice = patient_named(session, "Alice")
-            wrote(session, riverside, alice, "Alice Moreau here, at +12125550101.", **EMERGENCY)
+            reply = wrote(session, riverside, alice, "Alice Moreau here, at +12125550101.", **EMERGENCY)
+            rings(session, riverside, reply)
             message = session.scalars(select(Message).where(Message.to == "+12125550101")).first()
             assert message is not None
             session.add(
