@@ -63,6 +63,11 @@ def digest(clinic: Clinic) -> str:
     return seal.hexdigest()[:32]
 
 
+def calls_us(name: str) -> bool:
+    """Whether this answer says when the clinic opens, while it is closed."""
+    return name in _CALL_US
+
+
 def is_approved(clinic: Clinic) -> bool:
     approval = clinic.reply_approval
     return bool(approval.get("by")) and approval.get("digest") == digest(clinic)

@@ -35,6 +35,10 @@ _FIELDS = {
 
 
 def _changed(detail: Detail, subject: str) -> str:
+    if "answer" in detail:
+        return f"changed the automatic answer “{detail['answer']}” of {subject}"
+    if "listens_for" in detail:
+        return f"changed what the automatic line of {subject} listens for: {detail['listens_for']}"
     return (
         f"changed {_listed([_field(name) for name in detail.get('fields', ())]) or 'something'} of {subject}"
     )

@@ -29,7 +29,14 @@ _COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 def change(
-    session: Session, clinic: Clinic, wanted: Mapping[str, Any], *, version: int, now: datetime, actor: str
+    session: Session,
+    clinic: Clinic,
+    wanted: Mapping[str, Any],
+    *,
+    version: int,
+    now: datetime,
+    actor: str,
+    **detail: str,
 ) -> list[str]:
     """Make these columns what they are wanted to be; the names of those that changed.
 
@@ -51,6 +58,7 @@ def change(
             subject="clinic",
             subject_id=clinic.id,
             fields=changed,
+            **detail,
         )
         session.flush()
     if _TIMES & set(changed):

@@ -180,6 +180,14 @@ def treatment_named(source: str, plan: Plan, *, any_treatment: bool) -> Iterator
         yield found.start(), words[found.start() : found.end()]
 
 
+def any_treatment_named(source: str) -> Iterator[tuple[int, str]]:
+    """As `treatment_named`, for words that belong to no plan."""
+    words = seen(source)
+    folded = _FIGURES_OF_SPEECH.sub(lambda figure: "\0" * len(figure.group()), _folded(words))
+    for found in _telling(frozenset(), True).finditer(folded):
+        yield found.start(), words[found.start() : found.end()]
+
+
 def _plan_words(plan: Plan) -> frozenset[str]:
     phrases = {_NAME_ENDS.sub("", _folded(name)).strip() for name in plan.name.values()}
     phrases.add(_folded(plan.treatment).replace("-", " "))

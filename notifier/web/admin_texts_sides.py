@@ -85,7 +85,7 @@ def side(
     complaints: Sequence[TextComplaint],
 ) -> Side:
     cannot: dict[str, str] = {}
-    sms, mail = _sms(words, context, cannot), _mail(words, context, cannot)
+    sms, mail = sms_of(words, context, cannot), _mail(words, context, cannot)
     parts, parts_before = _parts(words, context), _parts(before, context)
     return Side(
         language,
@@ -103,7 +103,8 @@ def side(
     )
 
 
-def _sms(words: Words, context: Context, cannot: dict[str, str]) -> RenderedSms | None:
+def sms_of(words: Words, context: Context, cannot: dict[str, str]) -> RenderedSms | None:
+    """None where there are no words, and where they cannot be read, which `cannot` is told."""
     template = template_of(words)
     if template.sms is None:
         return None
@@ -126,5 +127,5 @@ def _mail(words: Words, context: Context, cannot: dict[str, str]) -> RenderedEma
 
 
 def _parts(words: Words, context: Context) -> int:
-    shown = _sms(words, context, {})
+    shown = sms_of(words, context, {})
     return shown.size.segments if shown is not None else 0

@@ -16,6 +16,9 @@ from notifier.clock import Clock
 from notifier.config import Settings
 from notifier.web import (
     account,
+    admin_answers,
+    admin_answers_edit,
+    admin_answers_words,
     admin_audit,
     admin_clinic,
     admin_clinic_lists,
@@ -91,6 +94,9 @@ AREAS: Final[tuple[APIRouter, ...]] = (
     admin_texts_mail.router,
     admin_texts_save.router,
     admin_texts_trial.router,
+    admin_answers_words.router,
+    admin_answers.router,
+    admin_answers_edit.router,
     admin_people.router,
     admin_delivery.router,
     admin_going_live.router,
