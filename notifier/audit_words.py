@@ -118,6 +118,10 @@ def _assigned(detail: Detail, subject: str) -> str:
     return f"gave {subject} to somebody" if detail.get("to") else f"gave {subject} to nobody"
 
 
+def _score(verb: str) -> Say:
+    return lambda detail, subject: f"{verb} the soreness score {detail.get('score', '?')} after {subject}"
+
+
 def _imported(detail: Detail, subject: str) -> str:
     return f"imported {detail.get('file') or 'a file'}"
 
@@ -179,6 +183,9 @@ KINDS: Mapping[str, Kind] = {
             "treatment.visit": _of("changed the next visit of"),
             "treatment.voided": _of("voided"),
             "treatment.unvoided": _of("brought back"),
+            "score.told": _score("noted"),
+            "score.withdrawn": _score("took back"),
+            "score.restored": _score("brought back"),
             "import.finished": _imported,
         },
     ),
@@ -265,6 +272,7 @@ KINDS: Mapping[str, Kind] = {
     "exports": Kind(
         "Files taken out",
         {
+            "scores.exported": _exported("the soreness scores"),
             "delivery.exported": _exported("the messages"),
             "audit.exported": _exported("the audit trail"),
         },

@@ -91,6 +91,7 @@ def test_what_admins_change_is_for_admins_only() -> None:
     below = (
         "/plans",
         "/delivery",
+        "/scores",
         "/report",
         "/clinic",
         "/people",

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from sqlalchemy import Select, Table, select
 from sqlalchemy.orm import Session
 
-from notifier import api_tokens, clinics, db, practitioners
+from notifier import api_tokens, clinics, db, practitioners, scores
 from notifier.models import (
     Alert,
     AlertContact,
@@ -24,6 +24,7 @@ from notifier.models import (
     PlanRow,
     Practitioner,
     Reply,
+    ScoreRow,
     Sender,
     Staff,
     Treatment,
@@ -46,6 +47,7 @@ ROWS = {
     "contact_id": AlertContact,
     "practitioner_id": Practitioner,
     "token_id": ApiToken,
+    "score_id": ScoreRow,
 }
 # Words that only Riverside's rows hold.
 SECRETS = ("Moreau", "Tanaka", "+12125550101", "555-0101", "alice@example.com", "Riverside", "Dr Grey")
@@ -61,10 +63,11 @@ def hugos(_sqlite: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Ite
             clinic = clinics.only(session)
             session.expunge(clinic)
         site = Installation(engine, clinic, tmp_path_factory.mktemp("hugo"))
-        site.log(cast.ALICE, practitioner="Dr Grey")
+        alice = site.log(cast.ALICE, practitioner="Dr Grey")
         site.log(cast.BOB)
         with site.change() as session:
             riverside = session.get_one(Clinic, clinic.id)
+            scores.record(session, session.get_one(Treatment, alice), 4, at=cast.LOGGED)
             practitioners.add(session, riverside, "Dr Grey", now=cast.LOGGED, actor=FERN)
             clinics.add_alert_contact(session, riverside, name="Moreau", phone="+12125550199", email=None)
             api_tokens.create(session, riverside, name="Moreau", scope="write", now=cast.LOGGED, actor=FERN)
