@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from notifier import audit
+from notifier import alerts, audit
 from notifier.db import insert_missing
 from notifier.models import Alert, Clinic, TaskMark
 
@@ -30,21 +30,24 @@ def mark_done(
     """Somebody has dealt with it; twice is once. An alert is thereby acknowledged and goes no further."""
     values = {"clinic_id": clinic.id, "key": key[:120], "done_at": now, "done_by": actor, "note": note}
     session.execute(insert_missing(session, TaskMark), [values])
-    _acknowledge(session, clinic, key, now, actor)
+    alert = _alert(session, clinic, key)
+    if alert is not None:
+        alerts.acknowledge(session, alert, by=actor, how="inbox", now=now)
     audit.note(session, clinic_id=clinic.id, at=now, actor=actor, action="task.done", key=key[:120])
 
 
 def undo_done(session: Session, clinic: Clinic, key: str, *, now: datetime, actor: str) -> None:
     session.execute(delete(TaskMark).where(TaskMark.clinic_id == clinic.id, TaskMark.key == key))
-    _acknowledge(session, clinic, key, None, "")
+    alert = _alert(session, clinic, key)
+    if alert is not None:
+        alerts.reopen(session, alert, now=now, actor=actor)
     audit.note(session, clinic_id=clinic.id, at=now, actor=actor, action="task.reopened", key=key[:120])
 
 
-def _acknowledge(session: Session, clinic: Clinic, key: str, at: datetime | None, by: str) -> None:
+def _alert(session: Session, clinic: Clinic, key: str) -> Alert | None:
     kind, _, number = key.partition(":")
-    if kind == "alert" and number.isdecimal():
-        session.execute(
-            update(Alert)
-            .where(Alert.id == int(number), Alert.clinic_id == clinic.id)
-            .values(acknowledged_at=at, acknowledged_by=by)
-        )
+    if kind != "alert" or not number.isdecimal():
+        return None
+    return session.scalars(
+        select(Alert).where(Alert.id == int(number), Alert.clinic_id == clinic.id)
+    ).one_or_none()

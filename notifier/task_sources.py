@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import and_, exists, func, literal_column, or_, select, text
 from sqlalchemy.orm import Session
 
+from notifier.alerts import TEST
 from notifier.models import Alert, Clinic, Message, Patient, Sender, Treatment
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.timing import SkipCode
@@ -34,7 +35,7 @@ _UNWANTED = [
 def alerts(session: Session, clinic: Clinic) -> Sequence[Alert]:
     return session.scalars(
         select(Alert)
-        .where(Alert.clinic_id == clinic.id, Alert.acknowledged_at.is_(None))
+        .where(Alert.clinic_id == clinic.id, Alert.acknowledged_at.is_(None), Alert.kind != TEST)
         .order_by(Alert.raised_at, Alert.id)
         .limit(AT_MOST)
     ).all()
