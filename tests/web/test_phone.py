@@ -14,7 +14,7 @@ from sqlalchemy import event, insert, select
 
 from notifier import outbox_view, patients
 from notifier.channels import open_channels
-from notifier.models import Attempt, AuditEntry, Clinic, Message, Patient, Sender
+from notifier.models import Attempt, AuditEntry, Clinic, Message, Patient, Reply, Sender
 from notifier.worker import open_dispatcher
 from tests import cast
 from tests.web.cast import Installation
@@ -357,3 +357,30 @@ def attempt_of(row: dict[str, Any]) -> dict[str, Any]:
 def test_no_page_here_has_a_style_or_a_script_of_its_own(day0: Installation) -> None:
     html = day0.as_desk().get("/phone").response.text
     assert re.findall(r"\sstyle=|<style|\son\w+=", html) == []
+
+
+def test_one_writes_back_as_the_patient_and_the_answer_arrives(day0: Installation) -> None:
+    desk = day0.as_desk()
+    desk.get("/phone?to=%2B12125550101")
+    page = desk.submit("/phone/reply", {"words": "My chest feels tight"})
+    assert page.words(".bubble.mine") == ["Written back: My chest feels tight"]
+    send(day0, "2026-02-03 17:31")
+    assert "call 911 or go to an emergency room NOW" in desk.get("/phone?to=%2B12125550101").text
+    # The same form again, by a double click, says nothing twice.
+    with day0.look() as session:
+        assert [reply.red_flags for reply in session.scalars(select(Reply))] == [["emergency"]]
+
+
+def test_only_numbers_that_were_written_to_can_write_back(day0: Installation) -> None:
+    desk = day0.as_desk()
+    desk.get("/phone?to=%2B12125550101")
+    assert desk.submit("/phone/reply", {"words": " "}).status == 422
+    assert desk.submit("/phone/reply", {"to": "+12125550199", "words": "hello"}).status == 404
+
+
+def test_a_conversation_renews_itself_where_there_is_anything_new(day0: Installation) -> None:
+    desk = day0.as_desk()
+    shown = desk.get("/phone?to=%2B12125550101").all("#thread")[0]["hx-get"]
+    assert desk.fragment(str(shown)).status == 204
+    send(day0, "2026-02-04 13:30")
+    assert desk.fragment(str(shown)).all(".bubble") != []
