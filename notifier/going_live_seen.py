@@ -96,7 +96,7 @@ def _people(it: Installation) -> Seen:
 
 
 def _plans(it: Installation) -> Seen:
-    keys = sorted(version.plan.key for _, version in plans.drafts(it.session, [it.clinic]))
+    keys = plans.draft_keys(it.session, it.clinic)
     if keys:
         return Seen(
             lacks=f"Texts are drafts until a named clinician approves them; those of {_and(keys)} are.",

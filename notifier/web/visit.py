@@ -105,8 +105,11 @@ class Visit:
     @property
     def going_live(self) -> Progress:
         """How far the clinic is on the way to real patients, for the navigation of its admins."""
-        with self.reading() as session:
-            return going_live.progress(going_live.items(session, self.clinic(session), self.settings))
+        try:
+            with self.reading() as session:
+                return going_live.progress(going_live.items(session, self.clinic(session), self.settings))
+        except DatabaseError:
+            return Progress(0, 0)
 
     @property
     def waiting(self) -> Waiting:
