@@ -70,7 +70,7 @@ def of(points: Sequence[tuple[float, int]], x: Callable[[float], float], hours: 
             Rule(y(value), str(value), value == HIGH_FROM)
             for value in (soreness.LOWEST, HIGH_FROM, soreness.HIGHEST)
         ],
-        [Hour(x(at), f"{at} h") for at in hours],
+        [Hour(x(at), str(at) if place else f"{at} h") for place, at in enumerate(hours)],
         f"Soreness from 0 to 10. {'. '.join(score.label for score in scores)}.",
     )
 

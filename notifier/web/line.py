@@ -179,10 +179,8 @@ def _ticks(scale: Scale) -> list[Tick]:
 
 
 def _hours(scale: Scale) -> list[int]:
-    """The days that the curve tells in hours: few enough to stand side by side on a phone."""
-    until = scale.bend_hours or scale.hours
-    every = 24 if until <= 96 else 48
-    return list(range(24, int(until) + 1, every))
+    """The ends of the days, as the curve tells them: as far as they are wide enough apart."""
+    return list(range(24, int(scale.bend_hours or scale.hours) + 1, 24))
 
 
 def _dots(scale: Scale, start: datetime, moments: Sequence[Moment]) -> list[Dot]:

@@ -55,7 +55,7 @@ def of_hours(spreads: Sequence[Spread]) -> Chart:
         boxes,
         [Join(a.middle, a.median, b.middle, b.median) for a, b in pairwise(boxes)],
         [Mark(_y(value), str(value), value == HIGH_FROM) for value in (0, HIGH_FROM, HIGHEST)],
-        [Mark(_x(hour, end), f"{hour} h") for hour in range(0, end + 1, 24 if end <= 120 else 48)],
+        [Mark(_x(hour, end), f"{hour} h") for hour in range(0, end + 1, 24 if end <= 168 else 48)],
         (start, round(until - start, 3)),
         " ".join(f"{box.words}." for box in boxes),
     )

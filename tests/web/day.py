@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import api_tokens, clinics, practitioners
+from notifier import api_tokens, clinics, practitioners, scores
 from notifier.channels.outbox import Outbox
-from notifier.models import Clinic, Message, Patient, Sender
+from notifier.models import Clinic, Message, Patient, Sender, Treatment
 from notifier.worker import open_dispatcher
 from tests import cast
 from tests.replies_cast import EMERGENCY, patient_named, rings, wrote
@@ -34,6 +34,7 @@ def live_through(site: Installation) -> None:
         patient.phone_problem = "The number is a landline, which cannot receive SMS."
         email = session.scalars(select(Sender).where(Sender.channel == "email")).one()
         email.stopped_at, email.stopped_reason = site.clock.now(), "The mail server refused the password."
+        _say_how_sore(session, session.get_one(Treatment, alice))
         _hear_back(session, session.get_one(Clinic, site.clinic.id), site.clock.now())
     site.as_desk().post("/import", files={"file": ("day.csv", b"Client,Cell\nMoreau,1\n", "text/csv")})
 
@@ -73,3 +74,8 @@ def _hear_back(session: Session, clinic: Clinic, now: datetime) -> None:
     called.note = "Thu 5 Feb 11:00, Fern Quist: Called, no answer."
     wrote(session, clinic, None, "Which of us did you mean?", when=before, sender="+12125550104")
     wrote(session, clinic, None, "New phone, who is this", when=before, sender="+12125550188")
+
+
+def _say_how_sore(session: Session, treatment: Treatment) -> None:
+    for hours, value in ((20, 3), (26, 5), (44, 7)):
+        scores.record(session, treatment, value, at=treatment.ended_at + timedelta(hours=hours))
