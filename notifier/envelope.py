@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from notifier.rules.delivery import Status
 
@@ -75,6 +76,7 @@ class DeliveryReport:
     message_id: int | None = None
     attempt: int | None = None
     raw: dict[str, str] = field(default_factory=dict)
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +97,12 @@ class InboundMessage:
     in_reply_to: tuple[str, ...] = ()
     automatic: bool = False
     raw: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one look at a source brought. `cursor` is where the next look begins, once all of it is kept."""
+
+    inbound: tuple[InboundMessage, ...]
+    reports: tuple[DeliveryReport, ...]
+    cursor: dict[str, Any]

@@ -96,6 +96,7 @@ def _report(said: _Said, about: str, received_at: datetime) -> DeliveryReport:
         received_at=received_at,
         code=said.code or None,
         raw={"said": readable(said.words)},
+        provider="smtp",
     )
 
 

@@ -51,7 +51,7 @@ def test_a_bounce_says_which_of_our_mails_it_is_about_and_what_became_of_it(name
     (report,) = mail.reports
     assert (mail.kind, mail.inbound) == ("report", None)
     assert (report.provider_id, report.status, report.provider_status) == (OURS, status, word)
-    assert (report.code, report.received_at, report.message_id) == (code, AT, None)
+    assert (report.provider, report.code, report.received_at) == ("smtp", code, AT)
     assert words in report.raw["said"]
     assert "ana.nunez" not in report.raw["said"]
     assert error_class(code) == means
