@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -21,6 +21,7 @@ from notifier.models import (
     Message,
     MessageEvent,
     Patient,
+    Reply,
     Sender,
     TaskMark,
     Treatment,
@@ -71,6 +72,7 @@ class Board:
     count_coming: int
     just_sent: Sequence[Moving]
     coming: Sequence[Moving]
+    replied: Mapping[int, Reply]  # by patient: the latest since they were treated
 
 
 def board(
@@ -111,7 +113,25 @@ def board(
             [str(Status.SCHEDULED)],
             latest=False,
         ),
+        _replied(session, [row.Treatment for row in rows]),
     )
+
+
+def _replied(session: Session, treated: Sequence[Treatment]) -> dict[int, Reply]:
+    """What each of them wrote last, where it was after the treatment."""
+    ended = {row.patient_id: row.ended_at for row in treated}
+    if not ended:
+        return {}
+    found = session.scalars(
+        select(Reply)
+        .where(Reply.patient_id.in_(ended), Reply.received_at >= min(ended.values()))
+        .order_by(Reply.received_at, Reply.id)
+    )
+    return {
+        row.patient_id: row
+        for row in found
+        if row.patient_id is not None and row.received_at >= ended[row.patient_id]
+    }
 
 
 def _count(
@@ -154,7 +174,7 @@ def stamp(session: Session, clinic: Clinic, now: datetime) -> str:
     """
     newest = [
         session.scalar(select(func.max(table.id)))
-        for table in (MessageEvent, Attempt, DeliveryReportRow, Treatment, TaskMark, Alert)
+        for table in (MessageEvent, Attempt, DeliveryReportRow, Treatment, TaskMark, Alert, Reply)
     ]
     audited = session.scalar(
         select(AuditEntry.id)

@@ -186,6 +186,15 @@ def clear_problem(session: Session, patient: Patient, channel: str, *, now: date
     return follow(session, patient, watch, now=now, actor=actor)
 
 
+def set_essentials(session: Session, patient: Patient, wanted: bool, *, now: datetime, actor: str) -> Effect:
+    """Safety messages only, or all of the plan again; what waits follows."""
+    lock(session, patient)
+    watch = Watch(session, patient)
+    patients.set_essentials(session, patient, wanted, now=now, actor=actor)
+    session.flush()
+    return follow(session, patient, watch, now=now, actor=actor)
+
+
 def note(session: Session, patient: Patient, action: str, now: datetime, actor: str, **detail: Any) -> None:
     audit.note(
         session,

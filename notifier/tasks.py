@@ -4,65 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import IntEnum, StrEnum
 
 from sqlalchemy.orm import Session
 
-from notifier import missing_log, status_words, task_marks, task_sources
+from notifier import missing_log, status_words, task_marks, task_replies, task_sources
 from notifier.message_actions import is_in_doubt
 from notifier.models import Alert, Clinic, Message, Patient
 from notifier.pausing import PAUSED
 from notifier.rules.delivery import Status
 from notifier.rules.timing import say
 from notifier.rules.zones import day_span, to_local, zone
+from notifier.task_kinds import Do, Rank, Task, name_of
 from notifier.task_sources import Stopped, Uncovered
 
 _DAYS_SHOWN = 3
-
-
-class Rank(IntEnum):
-    """How serious: lower comes first."""
-
-    ALERT = 0
-    NOTHING_GOES = 1
-    DECIDE = 2
-    NOT_REACHED = 3
-    ADDRESS = 4
-    UNCOVERED = 5
-    NOTHING_LOGGED = 6
-    NONE_TODAY = 7
-
-
-class Do(StrEnum):
-    """What the person is asked to do; pages know where."""
-
-    LOOK = "look"
-    WAIT = "wait"
-    DECIDE = "decide"
-    RESUME = "resume"
-    CALL = "call"
-    CORRECT = "correct"
-    CONSENT = "consent"
-    SHEET = "sheet"
-    LOG = "log"
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """`what` is the matter in a sentence, `why` what is known about it."""
-
-    key: str
-    rank: Rank
-    do: Do
-    what: str
-    why: str
-    at: datetime
-    patient: Patient | None = None
-    treatment_id: int | None = None
-    message_id: int | None = None
-    alert_id: int | None = None
 
 
 def open_tasks(session: Session, clinic: Clinic, now: datetime) -> list[Task]:
@@ -73,6 +29,7 @@ def open_tasks(session: Session, clinic: Clinic, now: datetime) -> list[Task]:
     tasks = [
         *_alerts(session, clinic),
         *(_stopped(stopped, now) for stopped in task_sources.stopped_senders(session, clinic, now)),
+        *task_replies.open_tasks(session, clinic),
         *of_messages,
         *_nothing_logged(session, clinic, now),
         *(
@@ -107,6 +64,7 @@ def _alert(alert: Alert, patient: Patient | None) -> Task:
         alert.treatment_id,
         alert.message_id,
         alert.id,
+        alert.reply_id,
     )
 
 
@@ -283,7 +241,3 @@ def _uncovered(item: Uncovered, patient: Patient) -> Task:
         patient,
         item.treatment.id,
     )
-
-
-def name_of(patient: Patient) -> str:
-    return f"{patient.first_name} {patient.last_name}".strip()

@@ -16,7 +16,7 @@ from notifier.cases import gather
 from notifier.course import Course, Placed, courses
 from notifier.errors import NotifierError
 from notifier.messages import Moment
-from notifier.models import Attempt, Clinic, ConsentEntry, Message, Patient, ScoreRow, Treatment
+from notifier.models import Attempt, Clinic, ConsentEntry, Message, Patient, Reply, ScoreRow, Treatment
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.zones import zone
 
@@ -24,6 +24,14 @@ TREATMENTS_SHOWN = 20
 _OTHERS_SHOWN = 100
 # How long a page may stand unchanged while only time goes by.
 _TICK = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A reply with its place in time."""
+
+    reply: Reply
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,14 @@ class Timeline:
     coming: Sequence[Placed]
     dropped: Sequence[Placed]
     past: Sequence[Placed]
+    replies: Sequence[Heard]  # latest first
     older: int  # treatments beyond those shown
+
+    @property
+    def story(self) -> list[Placed | Heard]:
+        """What was said on both sides, latest first."""
+        said: list[Placed | Heard] = [*self.past, *self.replies]
+        return sorted(said, key=lambda item: item.at, reverse=True)
 
 
 def of_patient(
@@ -54,7 +69,15 @@ def of_patient(
     for item in sorted(placed, key=lambda item: (not item.has_time, item.at, item.message.id)):
         by_place[_section(item, now)].append(item)
     by_place["past"].reverse()
-    return Timeline(told, **by_place, older=max(len(treatments) - shown, 0))
+    replies = [Heard(row, row.received_at) for row in _replies(session, patient)]
+    return Timeline(told, **by_place, replies=replies, older=max(len(treatments) - shown, 0))
+
+
+def _replies(session: Session, patient: Patient) -> Sequence[Reply]:
+    query = select(Reply).where(Reply.patient_id == patient.id)
+    return session.scalars(
+        query.order_by(Reply.received_at.desc(), Reply.id.desc()).limit(_OTHERS_SHOWN)
+    ).all()
 
 
 def _section(item: Placed, now: datetime) -> str:
@@ -91,6 +114,9 @@ def stamp(session: Session, patient: Patient, now: datetime) -> str:
         .where(Treatment.patient_id == patient.id)
         .order_by(Treatment.id)
     )
+    heard = session.execute(
+        select(Reply.id, Reply.handled_at).where(Reply.patient_id == patient.id).order_by(Reply.id)
+    )
     consents = session.scalar(select(func.max(ConsentEntry.id)).where(ConsentEntry.patient_id == patient.id))
     scores = session.execute(
         select(ScoreRow.id, ScoreRow.withdrawn_at)
@@ -99,7 +125,8 @@ def stamp(session: Session, patient: Patient, now: datetime) -> str:
         .order_by(ScoreRow.id)
     )
     tick = now.timestamp() // _TICK.total_seconds()
-    said = repr((patient.id, patient.version, consents, tick, rows.all(), versions.all(), scores.all()))
+    told = rows.all(), versions.all(), scores.all(), heard.all()
+    said = repr((patient.id, patient.version, consents, tick, told))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 

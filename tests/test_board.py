@@ -26,6 +26,7 @@ from tests.cast import (
     wall,
 )
 from tests.query_plans import asked
+from tests.replies_cast import wrote
 
 NOW = at("2026-02-03 18:30")
 
@@ -69,6 +70,17 @@ def test_what_was_not_sent_stands_where_it_would_have_been(session: Session, cli
     assert {item.message.step: wall(item.at) for item in bob.placed}[
         "before-next-visit"
     ] == "2026-02-09 09:00"
+
+
+def test_what_they_wrote_since_stands_beside_who_was_treated(session: Session, clinic: Clinic) -> None:
+    alice = log(session, clinic).patient
+    wrote(session, clinic, alice, "Before", when=NOW - timedelta(days=3))
+    assert seen(session, clinic).replied == {}
+    before = stamp(session, clinic, NOW)
+    wrote(session, clinic, alice, "3", when=NOW - timedelta(hours=1))
+    last = wrote(session, clinic, alice, "No, 4")
+    assert seen(session, clinic).replied == {alice.id: last}
+    assert stamp(session, clinic, NOW) != before
 
 
 def test_trouble_is_named_unless_something_took_its_place(session: Session, clinic: Clinic) -> None:
@@ -158,4 +170,4 @@ def test_a_look_walks_through_no_whole_table_and_asks_a_fixed_number_of_times(
         seen(session, clinic)
         stamp(session, clinic, NOW)
     assert four.scans == []
-    assert len(four.statements) - 9 <= len(one.statements) <= 12
+    assert len(four.statements) - 10 <= len(one.statements) <= 12

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from notifier import consent_changes, message_actions, task_marks, tasks
 from notifier.consent_changes import Said
 from notifier.models import Alert, Clinic, Treatment
-from notifier.tasks import Do, Rank, Task
+from notifier.task_kinds import Do, Rank, Task
 from tests.cast import (
     ALICE,
     BOB,
@@ -30,6 +30,7 @@ from tests.cast import (
     without,
 )
 from tests.query_plans import asked
+from tests.replies_cast import EMERGENCY, rings, wrote
 from tests.worker_cast import sender_of
 
 NOW = at("2026-02-03 18:30")
@@ -236,3 +237,21 @@ def test_an_open_day_without_a_treatment_is_a_task_until_one_is_logged(
     assert len(told(session, clinic)) == 1
     log(session, clinic, ALICE)
     assert told(session, clinic) == []
+
+
+def test_what_patients_wrote_leads_into_the_inbox_once(session: Session, clinic: Clinic) -> None:
+    alice, carol = log(session, clinic).patient, log(session, clinic, CAROL).patient
+    warned = wrote(session, clinic, alice, "I cant breathe", when=NOW, **EMERGENCY)
+    alert = rings(session, clinic, warned)
+    visit = wrote(session, clinic, carol, "CANCEL", when=NOW, rank=2, task="check_visit")
+    wrote(session, clinic, None, "Hello?", when=NOW)
+    wrote(session, clinic, None, "Who is this?", when=NOW, sender="+12125550188")
+    found = told(session, clinic)
+    assert [(task.rank, task.do, task.reply_id, task.what) for task in found] == [
+        (Rank.ALERT, Do.LOOK, warned.id, "Alice Moreau: A reply may be an emergency."),
+        (Rank.REPLY, Do.READ, visit.id, "Carol Jensen: find out whether the visit was meant."),
+        (Rank.TO_READ, Do.READ, None, "2 people wrote, to be read."),
+    ]
+    alert.acknowledged_at = NOW
+    first = told(session, clinic)[0]
+    assert (first.rank, first.do, first.what) == (Rank.ALERT, Do.READ, "Alice Moreau: call back.")

@@ -32,6 +32,7 @@ from tests.cast import (
     without,
 )
 from tests.query_plans import asked
+from tests.replies_cast import wrote
 from tests.worker_cast import Shift
 
 NOW = at("2026-02-03 18:30")
@@ -56,6 +57,17 @@ def test_all_treatments_make_one_timeline(session: Session, clinic: Clinic) -> N
     times = [item.at for item in whole.past]
     assert times == sorted(times, reverse=True)
     assert {item.message.treatment_id for item in whole.past} == {old.id, new.id}
+
+
+def test_replies_stand_between_the_messages(session: Session, clinic: Clinic) -> None:
+    treatment = log(session, clinic)
+    attempted(messages(session, treatment)[DAY0])
+    attempted(messages(session, treatment)[DAY1])
+    before = timeline.stamp(session, treatment.patient, NOW)
+    reply = wrote(session, clinic, treatment.patient, "May I run?")
+    story = timeline.of_patient(session, clinic, treatment.patient, at("2026-02-04 18:00")).story
+    assert [getattr(item, "reply", None) for item in story] == [None, reply, None]
+    assert timeline.stamp(session, treatment.patient, NOW) != before
 
 
 def test_what_was_dropped_before_its_time_is_neither_past_nor_coming(

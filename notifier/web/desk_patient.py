@@ -58,6 +58,18 @@ def resume(visit: Desk, posted: Posted, patient_id: int) -> Response:
     )
 
 
+@router.post("/patients/{patient_id:int}/essentials")
+def essentials(visit: Desk, posted: Posted, patient_id: int) -> Response:
+    """Safety messages only, as the patient wishes; or all of the plan again."""
+    wanted, now, actor = posted.flag("wanted"), visit.now(), visit.actor
+    with visit.transaction() as session:
+        found = _patient(visit, session, patient_id)
+        effect = patient_edits.set_essentials(session, found, wanted, now=now, actor=actor)
+    undo = Undo(f"/patients/{patient_id}/essentials", fields={"wanted": "" if wanted else "1"})
+    what = "Safety messages only from now on." if wanted else "All messages of the plan again."
+    return visit.go(f"/patients/{patient_id}", toast=f"{what} {effect.in_words()}".strip(), undo=undo)
+
+
 @router.post("/patients/{patient_id:int}/address-works")
 def address_works(visit: Desk, posted: Posted, patient_id: int) -> Response:
     """What the provider complained of is over: the address is tried again."""

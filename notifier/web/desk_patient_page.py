@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from fastapi import Response
@@ -24,6 +24,7 @@ from notifier.web.forms import Problems
 from notifier.web.line import LineView
 from notifier.web.visit import Visit
 
+_OFTEN, _OFTEN_WITHIN = 3, timedelta(days=30)
 METHODS = ("At the desk", "By phone", "On a form", "In writing")
 
 
@@ -62,6 +63,19 @@ class Shown:
     def nothing_goes(self) -> str:
         """Why no channel can be used; empty where one can."""
         return "" if any(way.obstacle is None for way in self.ways) else " ".join(self._obstacles())
+
+    @property
+    def treated_often(self) -> bool:
+        """Whether fewer messages should be offered: most of them would be the same again."""
+        if self.patient.essentials or not self.timeline.courses:
+            return False
+        latest = self.timeline.courses[0].treatment.ended_at
+        lately = [
+            course
+            for course in self.timeline.courses
+            if course.treatment.voided_at is None and course.treatment.ended_at > latest - _OFTEN_WITHIN
+        ]
+        return len(lately) >= _OFTEN
 
     def _obstacles(self) -> list[str]:
         return [way.obstacle for way in self.ways if way.obstacle is not None]

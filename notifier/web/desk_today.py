@@ -13,8 +13,9 @@ from notifier.board import Board
 from notifier.course import Course
 from notifier.foreseeing import why_a_sheet
 from notifier.models import Clinic
+from notifier.task_kinds import Task
 from notifier.task_marks import mark_done, undo_done
-from notifier.tasks import Task, open_tasks
+from notifier.tasks import open_tasks
 from notifier.web.auth import Desk
 from notifier.web.desk_lines import line_of
 from notifier.web.desk_looks import note_list

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import select
 
 from notifier import consent
-from notifier.models import AuditEntry, Message, Patient, Sender, Treatment
+from notifier.models import AuditEntry, Clinic, Message, Patient, Sender, Treatment
 from tests.cast import (
     ALICE,
     BOB,
     CAROL,
     DAY0,
     DAY1,
+    ENDED,
     LEO,
     MIA,
     WEEK,
@@ -20,6 +23,7 @@ from tests.cast import (
     messages,
     plan_of,
 )
+from tests.replies_cast import patient_named, wrote
 from tests.web.browser import Browser, Page
 from tests.web.cast import ADA, FERN, Installation
 
@@ -399,3 +403,29 @@ def test_a_voided_treatment_can_be_brought_back(site: Installation) -> None:
     page = browser.submit("/treatments/1/unvoid")
     assert page.all(".treatment.voided") == []
     assert waiting(site) == COMING
+
+
+def test_fewer_messages_are_offered_after_three_treatments_within_a_month(site: Installation) -> None:
+    for days in (20, 10):
+        site.log(ALICE, ended_at=ENDED - timedelta(days=days))
+    browser = site.as_desk()
+    assert "Send safety messages only" not in browser.get("/patients/1").text
+    site.log(ALICE)
+    browser.get("/patients/1")
+    page = browser.submit("/patients/1/essentials")
+    assert page.toast.startswith("Safety messages only from now on. 7 messages will not be sent")
+    assert "Send safety messages only" not in page.text
+    assert browser.undo().toast.startswith(
+        "All messages of the plan again. 5 messages will be sent after all"
+    )
+
+
+def test_a_reply_stands_in_the_one_timeline_and_leads_to_the_conversation(site: Installation) -> None:
+    site.log(ALICE)
+    with site.change() as session:
+        wrote(session, session.get_one(Clinic, site.clinic.id), patient_named(session, "Alice"), "May I run?")
+    page = site.as_desk().get("/patients/1")
+    assert page.words(".heard a") == ["Today 19:00 Replied: “May I run?” waits for a person"]
+    board = site.as_desk().get("/today")
+    assert "replied today 19:00 : “May I run?”" in board.text
+    assert [tag["href"] for tag in board.all(".task a[role=button]")] == ["/inbox"]
