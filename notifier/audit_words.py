@@ -249,6 +249,8 @@ KINDS: Mapping[str, Kind] = {
             "practitioner.removed": _of("removed the practitioner"),
             "contact.added": _of("added the alert contact"),
             "contact.moved": _of("moved up the alert contact"),
+            "contact.on_call": _of("put on call"),
+            "contact.off_call": _of("took off call"),
             "contact.removed": _of("removed the alert contact"),
             "sender.changed": _of("changed"),
             "sender.tried": _of("tried again"),

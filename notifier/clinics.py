@@ -137,7 +137,7 @@ def move_alert_contact(session: Session, clinic: Clinic, contact_id: int) -> Ale
     """One place up: told before the one who stood there."""
     contacts = alert_contacts(session, clinic)
     places = [contact.id for contact in contacts]
-    at = places.index(_contact(session, clinic, contact_id).id)
+    at = places.index(alert_contact(session, clinic, contact_id).id)
     if at > 0:
         contacts[at - 1 : at + 1] = reversed(contacts[at - 1 : at + 1])
         _number(session, contacts)
@@ -145,14 +145,14 @@ def move_alert_contact(session: Session, clinic: Clinic, contact_id: int) -> Ale
 
 
 def remove_alert_contact(session: Session, clinic: Clinic, contact_id: int) -> AlertContact:
-    gone = _contact(session, clinic, contact_id)
+    gone = alert_contact(session, clinic, contact_id)
     session.delete(gone)
     session.flush()
     _number(session, alert_contacts(session, clinic))
     return gone
 
 
-def _contact(session: Session, clinic: Clinic, contact_id: int) -> AlertContact:
+def alert_contact(session: Session, clinic: Clinic, contact_id: int) -> AlertContact:
     contact = session.get(AlertContact, contact_id)
     if contact is None or contact.clinic_id != clinic.id:
         raise NotFoundError("There is no such alert contact here.")

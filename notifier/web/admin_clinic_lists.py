@@ -5,7 +5,16 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from notifier import audit, clinic_edits, clinics, initialising, practitioners, signin
+from notifier import (
+    alerts,
+    audit,
+    chore_times,
+    clinic_edits,
+    clinics,
+    initialising,
+    practitioners,
+    signin,
+)
 from notifier.db import RealTime
 from notifier.errors import InputError
 from notifier.initialising import Answers
@@ -113,6 +122,8 @@ def add_contact(visit: Admin, posted: Posted) -> Response:
                 email=posted.text("contact_email") or None,
             )
             _note(visit, session, "contact.added", "contact", added.id, name=added.name)
+            # An alert that nobody could be told of has somebody now.
+            chore_times.hurry(session, alerts.CHORE, now=visit.now())
     except InputError as error:
         renamed = {"phone": "contact_phone", "email": "contact_email", "alerts": "contact_phone"}
         error.field = renamed.get(error.field, error.field)

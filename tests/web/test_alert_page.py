@@ -178,3 +178,33 @@ def test_a_seal_that_is_not_ours_opens_nothing(public: Installation) -> None:
     answer = browser.client.post(path, data={"csrf": "forged"})
     assert answer.status_code == 403
     assert alert(public, alert_id).acknowledged_at is None
+
+
+# Whether alerts reach them
+
+
+def test_an_admin_sends_a_test_and_sees_who_has_answered_it(public: Installation) -> None:
+    rings(public)
+    with public.look() as session:
+        contact_id = session.scalars(select(AlertContact.id)).one()
+    admin = public.as_admin()
+    page = admin.get("/clinic")
+    assert page.words("#contacts .tag") == ["not yet"]
+    path = f"/clinic/contacts/{contact_id}/test"
+    assert admin.post(path, page.form(path)).toast.startswith("A test goes to Dr Roe now.")
+    with public.look() as session:
+        test_id = session.scalars(select(Alert.id).where(Alert.kind == alerts.TEST)).one()
+    phone, address = public.anonymous(), link(public, test_id, contact_id)
+    asked = phone.get(address)
+    assert "TEST" in asked.words("h1")[0]
+    assert "Alerts reach you" in phone.post(address, asked.form(address)).text
+    assert admin.get("/clinic").words("#contacts .tag") == ["answered"]
+
+
+def test_who_is_on_call_is_told_at_any_hour(site: Installation) -> None:
+    rings(site)
+    admin = site.as_admin()
+    path = str(admin.get("/clinic").one("#contacts form[action$=on-call]")["action"])
+    page = admin.post(path, admin.get("/clinic").form(path))
+    assert page.toast == "Dr Roe is told at any hour."
+    assert page.words("#contacts .tag") == ["on call", "not yet"]
