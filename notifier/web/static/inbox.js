@@ -47,7 +47,12 @@
     if (follow) toEnd();
     else turns().scrollTop = place;
   });
-  addEventListener("DOMContentLoaded", toEnd);
+  // At first: the first one that waits, where the end would hide it.
+  addEventListener("DOMContentLoaded", () => {
+    toEnd();
+    const waits = turns()?.querySelector(".is-open");
+    if (waits && waits.offsetTop < turns().scrollTop) turns().scrollTop = waits.offsetTop - 12;
+  });
 
   // j and k: the next and the one before in the list, unless somebody is typing.
   document.addEventListener("keydown", (event) => {
