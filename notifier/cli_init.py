@@ -48,12 +48,25 @@ def init(
         if asks and not _is_there(engine, answers.name, another):
             answers = ask_for_clinic(answers)
         done = initialise(engine, answers, now=datetime.now(UTC), actor=actor(), another=another)
+        if asks and done.is_new and answers.contacts:
+            _offer_test(engine, done.clinic)
     finally:
         engine.dispose()
     if as_json:
         echo_json(done)
     else:
         _tell(done, answers, settings)
+
+
+def _offer_test(engine: Engine, clinic: str) -> None:
+    """An alert contact who was never reached is a name on paper."""
+    from notifier import clinics, db
+    from notifier.cli_alerts import send
+    from notifier.clock import clock_for
+
+    if typer.confirm("Send each alert contact a test alert, as soon as the program runs?", default=True):
+        with db.transaction(engine) as session:
+            send(session, clinics.only(session, clinic), "", clock_for(engine).now())
 
 
 def _is_there(engine: Engine, name: str, another: bool) -> bool:

@@ -170,6 +170,7 @@ def test_a_person_is_asked_and_asked_again_where_the_answer_cannot_be(tmp_path: 
         ("Their e-mail (empty: later)", ""),
         ("One of the two is needed", "07700 900123"),
         ("Their e-mail (empty: later)", ""),
+        ("Send each alert contact a test alert, as soon as the program runs? [Y/n]", "y"),
     )
     code, screen = person.leaves()
     assert code == 0
@@ -190,6 +191,7 @@ def test_a_person_is_asked_and_asked_again_where_the_answer_cannot_be(tmp_path: 
         "senders": ["email", "sms"],
     }
     assert home.run("user", "list", "--json").json[0]["may_sign_in"] is True
+    assert [row["to"] for row in home.messages()] == ["+447700900123"]
     written = tomllib.loads(home.config.read_text("utf-8"))
     assert stat.S_IMODE(home.config.stat().st_mode) == 0o600
     assert written["sms"] == {
@@ -222,3 +224,17 @@ def test_who_is_added_to_the_staff_on_a_terminal_chooses_a_password(tmp_path: Pa
     code, screen = person.leaves()
     assert (code, "Roe <roe@example.com> is on the staff of Riverside Physio" in screen) == (0, True)
     assert home.run("user", "list", "--json").json[0]["may_sign_in"] is True
+
+
+def test_a_test_alert_goes_to_the_contact_who_is_named(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    home.config.write_text(
+        home.config.read_text() + '\n[[alerts.contacts]]\nname = "Dr. Roe"\nphone = "+12125550199"\n'
+    )
+    home.run("init")
+    (sent,) = home.run("alert-test", "dr. roe", "--json").json
+    assert sent["name"] == "Dr. Roe"
+    assert f"Its code is {sent['code']}" not in (said := home.run("alert-test").out)
+    assert said.startswith("A test alert to Dr. Roe leaves as soon as a worker runs.")
+    assert [row["to"] for row in home.messages()] == ["+12125550199"] * 2
+    assert home.refused("alert-test", "Ben").endswith("There are: Dr. Roe.")
