@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,9 +15,12 @@ from notifier.channels.mail_quotes import new_words
 from notifier.envelope import DeliveryReport, InboundMessage
 from notifier.rules.mail_subjects import is_by_a_program, own_words
 
+log = logging.getLogger(__name__)
+
 LONGEST = 10_000  # characters of a body
 _CUT = "\n[The mail is longer than this.]"
 _NOTHING = "[A mail without words]"
+_UNREADABLE = "[A mail that this program cannot read; please look into the mailbox.]"
 _ID = re.compile(r"<[^<>\s]{1,252}>")
 _MOST_IDS = 20
 _BULK = frozenset({"bulk", "junk", "list", "auto_reply", "auto-reply"})
@@ -43,6 +47,15 @@ class Mail:
 
 def read(raw: bytes, *, received_at: datetime) -> Mail:
     """Never raises, whatever the bytes. `received_at` is when the mail server took it."""
+    try:
+        return _read(raw, received_at)
+    except Exception:
+        log.exception("a mail could not be taken apart")
+        identity = f"sha256:{hashlib.sha256(raw).hexdigest()}"
+        return Mail("reply", InboundMessage(identity, "email", "", "", _UNREADABLE, received_at))
+
+
+def _read(raw: bytes, received_at: datetime) -> Mail:
     parts = Parts(raw)
     if parts.report_type == "disposition-notification":
         return Mail("receipt")
