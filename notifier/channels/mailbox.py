@@ -40,9 +40,15 @@ class ImapMailbox:
     every = timedelta(seconds=30)
 
     def __init__(
-        self, settings: Settings, *, tls: ssl.SSLContext | None = None, seconds: float = 30.0
+        self,
+        settings: Settings,
+        *,
+        tls: ssl.SSLContext | None = None,
+        seconds: float = 30.0,
+        at_once: int = 50,
     ) -> None:
-        """`seconds` is the longest that one look may take; what it has found by then is kept."""
+        """`seconds` is the longest that one look may take, `at_once` the most mails that it brings."""
+        self._at_once = at_once
         self._settings = settings.inbound_mail
         self._tls = tls or ssl.create_default_context()  # trusts the system's store and SSL_CERT_FILE
         self._seconds = seconds
