@@ -81,15 +81,13 @@ def save(
     )
 
 
-def approve(
-    session: Session, clinic: Clinic, *, by: str, digest: str, version: int, now: datetime, actor: str
-) -> None:
+def approve(session: Session, clinic: Clinic, *, by: str, digest: str, now: datetime, actor: str) -> None:
     """A named clinician stands for all answers as the page showed them; any edit makes them drafts again."""
     if digest != answer_texts.digest(clinic):
         raise ConflictError("Somebody has changed an answer since this page was opened. Read it again first.")
     said = {"by": by, "on": now.isoformat(timespec="seconds"), "digest": digest}
     wanted: dict[str, Any] = {"reply_approval": said}
-    clinic_edits.change(session, clinic, wanted, version=version, now=now, actor=actor)
+    clinic_edits.change(session, clinic, wanted, version=clinic.version, now=now, actor=actor)
 
 
 def sample(

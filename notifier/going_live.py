@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from notifier import audit, clinics
@@ -132,10 +133,14 @@ def _by_hand(key: str) -> Step:
 
 
 def _set(session: Session, clinic: Clinic, changed: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Under the row's lock, so that two people who tick at once both count."""
+    """Under the row's lock, so that two people who tick at once both count.
+
+    The clinic's version stays: who edits it meanwhile loses nothing by a tick.
+    """
     session.refresh(clinic, with_for_update={"key_share": True})
-    clinic.going_live = changed(dict(clinic.going_live))
-    session.flush()
+    wanted = changed(dict(clinic.going_live))
+    session.execute(update(Clinic).where(Clinic.id == clinic.id).values(going_live=wanted))
+    session.refresh(clinic)
 
 
 def _note(session: Session, clinic: Clinic, action: str, step: Step, now: datetime, actor: str) -> None:

@@ -98,7 +98,6 @@ def test_an_approval_is_of_these_words_and_no_others(session: Session, clinic: C
             clinic,
             by="Dr Ana Ruiz, PT 12345",
             digest=digest,
-            version=clinic.version,
             now=LOGGED,
             actor=DESK,
         )

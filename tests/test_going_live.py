@@ -80,7 +80,7 @@ def test_what_rows_and_settings_show_ticks_itself(session: Session, clinic: Clin
     assert not is_done("answers")
     # So does a new version of a plan.
     row = session.scalars(select(PlanRow).where(PlanRow.key == "cupping")).one()
-    plans.save(session, clinic, {**content(session, row), "key": "cupping"}, now=LOGGED, actor=DESK)
+    plans.save(session, clinic, content(session, row), now=LOGGED, actor=DESK)
     assert "cupping" in seen(session, clinic, "plans").seen.lacks
 
 
@@ -122,10 +122,11 @@ def test_what_only_people_know_is_ticked_by_them_with_who_when_and_a_note(
             actor=DESK,
         )
 
-    before = going_live.progress(going_live.items(session, clinic, Settings())).done
+    before, version = going_live.progress(going_live.items(session, clinic, Settings())).done, clinic.version
     tick("submitted", "  BN12  and  CM34 ")
     found = seen(session, clinic, "submitted")
     assert found.is_done
+    assert clinic.version == version  # whoever edits the clinic meanwhile is not in the way
     assert found.tick == going_live.Tick("Ada Okoye", date(2026, 2, 1), "BN12 and CM34")
     assert going_live.progress(going_live.items(session, clinic, Settings())).done == before + 1
     with pytest.raises(InputError):
@@ -140,6 +141,18 @@ def test_what_only_people_know_is_ticked_by_them_with_who_when_and_a_note(
         ("going_live.done", {"step": "The number's registration is submitted"}),
         ("going_live.undone", {"step": "The number's registration is submitted"}),
     ]
+
+
+def test_drafts_are_found_without_reading_them(session: Session, clinic: Clinic) -> None:
+    for approved in (None, "cupping", "shockwave"):
+        if approved:
+            version = plans.current_versions(session, clinic)[approved]
+            plans.approve(session, version, by="Dr Ana Ruiz, PT", now=LOGGED, actor=DESK)
+        known = sorted(version.plan.key for _, version in plans.drafts(session, [clinic]))
+        assert plans.draft_keys(session, clinic) == known
+    row = session.scalars(select(PlanRow).where(PlanRow.key == "cupping")).one()
+    plans.save(session, clinic, content(session, row), now=LOGGED, actor=DESK)
+    assert plans.draft_keys(session, clinic) == ["cupping", "dry-needling", "sports-massage"]
 
 
 @on_sqlite

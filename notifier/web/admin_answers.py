@@ -101,7 +101,6 @@ def approve(visit: Admin, posted: Posted) -> Response:
                 visit.clinic(session),
                 by=f"{name}, {licence}",
                 digest=posted.text("digest"),
-                version=posted.whole("base") or 0,
                 now=visit.now(),
                 actor=visit.actor,
             )
