@@ -67,6 +67,7 @@ VARIANTS = (
     "/api/v1/patients?q={name}",
     "/api/v1/messages?status=failed",
     "/api/v1/messages?patient_id={patient_id}",
+    "/api/v1/replies?patient_id={patient_id}",
     "/api/v1/treatments?date={day}",
     "/api/v1/plans/{key}/preview?ended_at=2026-03-03T17:30&timezone=America/New_York",
 )

@@ -1,4 +1,4 @@
-"""All of a clinic's patients, treatments and messages, page by page, for programs that read through them.
+"""A clinic's patients, treatments, messages and replies, page by page, for programs that read through all.
 
 The oldest first, so that whoever reads on from the last cursor meets what came later. A page costs the same
 wherever it lies.
@@ -18,9 +18,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from notifier import patients
 from notifier.errors import InputError
-from notifier.models import Clinic, Message, Patient, PlanRow, Treatment
+from notifier.models import Clinic, Message, Patient, PlanRow, Reply, Treatment
 
-Row = TypeVar("Row", Patient, Treatment, Message)
+Row = TypeVar("Row", Patient, Treatment, Message, Reply)
 MOST = 200
 # Few among many, so they have an index of their own, which serves where its condition stands word for word.
 _FOR_A_PERSON = frozenset({"held", "unknown", "failed", "undelivered"})
@@ -118,6 +118,23 @@ def of_messages(
             query = query.where(Message.treatment_id == treatment_id)
         legs = [_Leg(query, func.coalesce(Message.due_at, Message.created_at))]
     return _page(session, [_within(leg, period) for leg in legs], Message, "m", cursor, limit)
+
+
+def of_replies(
+    session: Session,
+    clinic: Clinic,
+    period: Period,
+    *,
+    patient_id: int | None = None,
+    cursor: str,
+    limit: int,
+) -> Page[Reply]:
+    """By when they were received."""
+    if patient_id is None:
+        query = select(Reply).where(Reply.clinic_id == clinic.id)
+    else:
+        query = select(Reply).where((Reply.clinic_id + 0) == clinic.id, Reply.patient_id == patient_id)
+    return _page(session, [_within(_Leg(query, Reply.received_at), period)], Reply, "r", cursor, limit)
 
 
 def _within(leg: _Leg, period: Period) -> _Leg:

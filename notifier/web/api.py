@@ -12,6 +12,7 @@ from notifier.web import (
     api_messages,
     api_patients,
     api_plans,
+    api_replies,
     api_treatments,
     api_treatments_log,
 )
@@ -67,6 +68,7 @@ RESOURCES: Final[tuple[APIRouter, ...]] = (
     api_treatments.router,
     api_patients.router,
     api_messages.router,
+    api_replies.router,
     api_plans.router,
 )
 ROUTERS: Final = (*RESOURCES, api_docs.router(RESOURCES))

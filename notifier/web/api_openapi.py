@@ -26,6 +26,7 @@ _EXAMPLES: Final = {
     "patient_id": 17,
     "treatment": "58",
     "message_id": 93,
+    "reply_id": 12,
     "key": "dry-needling",
     "version": 1,
     "ended_at": "2026-02-03T15:30:00-05:00",
