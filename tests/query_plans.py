@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 # The tables that grow for as long as a clinic works.
-_BIG = ("messages", "patients", "treatments", "attempts", "message_events", "audit", "consents")
+_BIG = ("messages", "patients", "treatments", "attempts", "message_events", "audit", "consents", "replies")
 
 
 @dataclass

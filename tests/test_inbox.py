@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from notifier import db, inbox, inbox_handling, staff
+from notifier import conversation, db, inbox, inbox_handling, staff
 from notifier.errors import ConflictError, NotFoundError
 from notifier.inbox import Show, Waiting
 from notifier.models import Alert, Clinic, Patient, Reply
@@ -82,14 +82,19 @@ def test_it_is_given_to_somebody_who_works_here(
 
 
 @on_sqlite
-def test_the_badge_and_the_list_read_what_is_open_and_nothing_else(
+def test_no_look_walks_through_all_replies_or_messages(
     session: Session, clinic: Clinic, alice: Patient
 ) -> None:
-    wrote(session, clinic, alice, "May I run?")
+    reply, stranger = wrote(session, clinic, alice, "May I run?"), wrote(session, clinic, None, "Hello?")
     with asked(session) as found:
         inbox.waiting(session, clinic.id)
         inbox.entries(session, clinic, staff_id=1, now=WROTE)
-    assert sum("ix_replies_open" in plan for plan in found.plans) == 2
+        inbox_handling.open_alerts(session, reply)
+        inbox.open_of(session, reply)
+        inbox.entries(session, clinic, Show.DONE, staff_id=1, now=WROTE)
+        conversation.of_reply(session, clinic, reply)
+        conversation.of_reply(session, clinic, stranger)
+    assert sum("ix_replies_open" in plan for plan in found.plans) >= 2
     assert found.scans == []
 
 
