@@ -196,9 +196,17 @@ def tell_next(
     alerts_telling.tell(session, clinic, alert, people[found.contact], now=now)
     following = escalation.next_turn(found, len(people))
     alert.round, alert.next_contact = following.round, following.contact
-    due = now + escalation.waits(alert.severity, following, after)
+    due = now + escalation.waits(alert.severity, following, after, calls_made(session, alert))
     alert.escalate_at = escalation.not_before(alert.severity, on_call, due, hours)
     session.flush()
+
+
+def calls_made(session: Session, alert: Alert) -> int:
+    """Since the patient wrote last about it: who writes again is not called about more slowly."""
+    reply = session.get(Reply, alert.reply_id) if alert.reply_id is not None else None
+    since = reply.received_at if reply is not None else alert.raised_at
+    calls = {message.created_at for message in alerts_telling.calls(session, alert)}
+    return sum(at >= since for at in calls)
 
 
 def opening_hours(clinic: Clinic) -> Hours:

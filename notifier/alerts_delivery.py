@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,16 +13,50 @@ from notifier.models import Alert, AlertContact, Attempt, Clinic, Message, Sende
 from notifier.rules.delivery import ErrorClass, Kind, Status
 
 KIND = "delivery"
+# A number that does not work is not told of again for so long.
+_SAID_FOR = timedelta(days=7)
 _FAILED = (Status.FAILED, Status.UNDELIVERED)
 
 
 def failed(session: Session, message: Message, *, now: datetime, actor: str) -> None:
-    """A call did not arrive: the chore, which knows the rest, is due now."""
+    """A call did not arrive, or not yet: the chore, which knows who comes next, is due now."""
     if message.kind != Kind.ALERT or message.alert_id is None:
         return
-    if alerts_telling.contact_id(message) is not None and _opted_out(session, message):
-        _say_who_opted_out(session, message, now, actor)
+    if message.status in _FAILED and alerts_telling.contact_id(message) is not None:
+        _say_who_is_not_reached(session, message, now, actor)
     chore_times.hurry(session, alerts.CHORE, now=now)
+
+
+def _say_who_is_not_reached(session: Session, message: Message, now: datetime, actor: str) -> None:
+    """Once for each address, so that somebody puts it right before the next emergency."""
+    said = (
+        select(Alert.id)
+        .join(Message, Message.id == Alert.message_id)
+        .where(Alert.clinic_id == message.clinic_id, Alert.kind == KIND, Message.to == message.to)
+        .where(Alert.severity == "normal", Alert.raised_at > now - _SAID_FOR)
+    )
+    if session.scalar(said.limit(1)) is not None:
+        return
+    alerts.raise_quietly(
+        session,
+        session.get_one(Clinic, message.clinic_id),
+        kind=KIND,
+        severity="normal",
+        summary=_not_reached(session, message),
+        now=now,
+        actor=actor,
+        message=message,
+    )
+
+
+def _not_reached(session: Session, message: Message) -> str:
+    name, called = name_of(session, message), "SMS" if message.channel == "sms" else "e-mail"
+    if _opted_out(session, message):
+        return (
+            f"{name} texted STOP to the clinic's number, so no alert reaches {name} by SMS. "
+            "Texting START from that phone ends it."
+        )
+    return f"No alert reaches {name} by {called}: {message.reason}"
 
 
 def _opted_out(session: Session, message: Message) -> bool:
@@ -30,22 +64,6 @@ def _opted_out(session: Session, message: Message) -> bool:
         Attempt.message_id == message.id, Attempt.number == message.attempts
     )
     return session.scalar(error_class) == ErrorClass.OPT_OUT
-
-
-def _say_who_opted_out(session: Session, message: Message, now: datetime, actor: str) -> None:
-    clinic = session.get_one(Clinic, message.clinic_id)
-    name = name_of(session, message)
-    alerts.raise_quietly(
-        session,
-        clinic,
-        kind=KIND,
-        severity="normal",
-        summary=f"{name} texted STOP to the clinic's number, so no alert reaches {name} by SMS. "
-        "Texting START from that phone ends it.",
-        now=now,
-        actor=actor,
-        message=message,
-    )
 
 
 def stopped(session: Session, sender: Sender, *, now: datetime, actor: str) -> None:
@@ -75,12 +93,12 @@ def works_again(session: Session, sender: Sender, *, now: datetime) -> None:
 
 
 def is_stuck(session: Session, message: Message) -> bool:
-    """It failed, or it waits for a sender that does not work."""
+    """It failed, or was refused and is tried again, or waits for a sender that does not work."""
     if message.status in _FAILED:
         return True
     if message.status != Status.SCHEDULED:
         return False
-    return session.get_one(Sender, message.sender_id).stopped_at is not None
+    return message.attempts > 0 or session.get_one(Sender, message.sender_id).stopped_at is not None
 
 
 def reached_nobody(session: Session, people: Sequence[AlertContact], called: Sequence[Message]) -> bool:
@@ -95,7 +113,9 @@ def reached_nobody(session: Session, people: Sequence[AlertContact], called: Seq
 
 def say_so(session: Session, clinic: Clinic, alert: Alert, message: Message, *, now: datetime) -> None:
     """Once for each alert, on every page and to the admins by e-mail."""
-    known = select(Alert.id).where(Alert.clinic_id == clinic.id, Alert.kind == KIND)
+    known = select(Alert.id).where(
+        Alert.clinic_id == clinic.id, Alert.kind == KIND, Alert.severity == alert.severity
+    )
     of_alert = select(Message.id).where(Message.alert_id == alert.id)
     if session.scalar(known.where(Alert.message_id.in_(of_alert)).limit(1)) is None:
         alerts.raise_quietly(

@@ -81,7 +81,7 @@ def _due(
     on_call, hours = [person.on_call for person in people], alerts.opening_hours(clinic)
     told_at = max(message.created_at for message in called)
     following = Turn(alert.next_contact % len(people), alert.round)
-    due = told_at + escalation.waits(alert.severity, following, after)
+    due = told_at + escalation.waits(alert.severity, following, after, alerts.calls_made(session, alert))
     if due > now and _has_failed(session, alert, called, told_at):
         # Not to somebody who was called just now: dead numbers go in no circle.
         before = [

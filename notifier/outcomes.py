@@ -95,6 +95,7 @@ class _Recorder:
         self.session, self.policy, self.now, self.worker = session, policy, now, worker
         self.events: list[dict[str, Any]] = []
         self.failed: list[Message] = []
+        self.unheard: list[Message] = []  # alerts that were refused, whether or not they are tried again
         self.stopping: dict[int, Sender] = {}  # that worked until now
         stopped = session.scalars(select(Sender).where(Sender.stopped_at.is_not(None)))
         self.stopped = {sender.id: sender for sender in stopped}
@@ -151,6 +152,8 @@ class _Recorder:
         attempt.outcome = str(after.status if isinstance(after, GiveUp) else Status.FAILED)
         if not current:
             return
+        if message.kind == Kind.ALERT:
+            self.unheard.append(message)
         match after:
             case Retry():
                 message.due_at = after.at
@@ -235,7 +238,7 @@ class _Recorder:
         if planned:
             for case in gather(self.session, planned, self.now):
                 fallback.take_over(self.session, case, now=self.now, actor=self.worker)
-        for message in self.failed:
+        for message in self.unheard:
             alerts_delivery.failed(self.session, message, now=self.now, actor=self.worker)
         for sender in self.stopping.values():
             alerts_delivery.stopped(self.session, sender, now=self.now, actor=self.worker)

@@ -132,7 +132,7 @@ def test_without_any_contact_the_owner_gets_the_mail_and_the_alert_stands(watch:
     with watch.look() as session:
         assert [row.id for row in alerts.open_alerts(session, watch.clinic.id)] == [alert]
     (mail,) = watch.sent()
-    assert "No alert contact of Riverside Physio could be told" in mail["text"]
+    assert "Riverside Physio has no alert contact who can be reached" in mail["text"]
 
 
 # Again
@@ -263,7 +263,12 @@ def test_when_nobody_can_be_reached_the_owner_hears_of_it_once_and_calls_go_on(w
     ]
     with watch.look() as session:
         raised = [a for a in alerts.open_alerts(session, watch.clinic.id) if a.kind == "delivery"]
-        (delivery,) = raised
+    delivery, *single = raised
+    assert sorted(alert.summary for alert in single) == [
+        "No alert reaches Ada by SMS: The number is not in use.",
+        "No alert reaches Ada by e-mail: The number is not in use.",
+        "No alert reaches Ben by SMS: The number is not in use.",
+    ]
     assert (delivery.severity, watch.told(delivery.id)) == (
         "emergency",
         ["03:00 olga@riverside.example email"],

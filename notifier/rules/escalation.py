@@ -26,8 +26,8 @@ DEFAULT_AFTER = timedelta(minutes=5)
 
 # Times the waiting time of an emergency: a quarter of an hour and an hour, as a rule.
 _SLOWER = {"emergency": 1, "urgent": 3, "normal": 12}
-# An emergency that nobody takes in three rounds is rung more slowly from then on, but at least half-hourly.
-_PATIENT_ROUNDS, _SLOWEST = 3, 6
+# An emergency is rung as set so often, for an hour as a rule, then more slowly, but at least half-hourly.
+_CALLS_AS_SET, _SLOWEST = 12, 6
 _A_DAY = timedelta(days=1)
 # Where nobody has entered opening hours, people are not woken all the same.
 _BY_DAY = {day: (Span(8 * 60, 20 * 60),) for day in DAYS}
@@ -77,13 +77,16 @@ def turn(severity: str, on_call: Sequence[bool], at: Turn, *, is_open: bool) -> 
     return None
 
 
-def waits(severity: str, at: Turn, after: timedelta) -> timedelta:
-    """How long after the one before `at` is told; `after` is the time set for emergencies."""
+def waits(severity: str, at: Turn, after: timedelta, calls: int = 0) -> timedelta:
+    """How long after the one before `at` is told; `after` is the time set for emergencies.
+
+    `calls`: how many were made since the patient wrote last.
+    """
     if severity == Severity.NORMAL and at.contact == 0:
         return _A_DAY  # everybody has been told of something that can wait
     pause = after * _SLOWER[severity]
     if severity == Severity.EMERGENCY:
-        pause *= min(_SLOWEST, 2 ** max(0, at.round - _PATIENT_ROUNDS + 1))
+        pause *= min(_SLOWEST, 2 ** min(calls // _CALLS_AS_SET, 3))
     return pause
 
 

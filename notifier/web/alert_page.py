@@ -86,6 +86,8 @@ def _found(session: Session, request: Request, token: str) -> _Found:
     if read is None or alert is None:
         raise NotFoundError("This link is not one of ours, or it is incomplete. Sign in, and look there.")
     contact = session.get(AlertContact, read[1])
+    if contact is None and read[1] != 0:
+        raise NotFoundError("This link was for somebody who is no alert contact any more.")
     clinic = session.get_one(Clinic, alert.clinic_id)
     return _Found(alert, clinic, contact, alerts.taker(session, alert))
 

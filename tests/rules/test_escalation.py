@@ -43,21 +43,23 @@ def test_whose_turn_it_is(
 
 
 @pytest.mark.parametrize(
-    ("severity", "at", "waits"),
+    ("severity", "at", "calls", "waits"),
     [
-        ("emergency", Turn(1, 0), AFTER),
-        ("emergency", Turn(0, 2), AFTER),  # three rounds as set
-        ("emergency", Turn(0, 3), 2 * AFTER),
-        ("emergency", Turn(1, 4), 4 * AFTER),
-        ("emergency", Turn(0, 90), 6 * AFTER),  # and never more rarely than half-hourly
-        ("urgent", Turn(1, 0), 15 * MINUTE),
-        ("urgent", Turn(0, 9), 15 * MINUTE),
-        ("normal", Turn(1, 0), HOUR),
-        ("normal", Turn(0, 1), DAY),  # everybody was told once
+        ("emergency", Turn(1, 0), 1, AFTER),
+        ("emergency", Turn(0, 30), 11, AFTER),  # an hour as set
+        ("emergency", Turn(0, 6), 12, 2 * AFTER),
+        ("emergency", Turn(1, 9), 24, 4 * AFTER),
+        ("emergency", Turn(0, 12), 99, 6 * AFTER),  # and never more rarely than half-hourly
+        ("urgent", Turn(1, 0), 1, 15 * MINUTE),
+        ("urgent", Turn(0, 9), 99, 15 * MINUTE),
+        ("normal", Turn(1, 0), 1, HOUR),
+        ("normal", Turn(0, 1), 3, DAY),  # everybody was told once
     ],
 )
-def test_how_long_the_next_one_is_left_in_peace(severity: str, at: Turn, waits: timedelta) -> None:
-    assert escalation.waits(severity, at, AFTER) == waits
+def test_how_long_the_next_one_is_left_in_peace(
+    severity: str, at: Turn, calls: int, waits: timedelta
+) -> None:
+    assert escalation.waits(severity, at, AFTER, calls) == waits
 
 
 @pytest.mark.parametrize(
@@ -118,7 +120,7 @@ def test_there_is_always_a_next_time_and_for_an_emergency_within_half_an_hour(
     severity: str, rounds: int, contact: int, minute: int
 ) -> None:
     now = cast.at("2026-01-01 00:00") + minute * MINUTE
-    due = now + escalation.waits(severity, Turn(contact, rounds), AFTER)
+    due = now + escalation.waits(severity, Turn(contact, rounds), AFTER, calls=rounds * 5)
     found = escalation.not_before(severity, [False] * 5, due, WEEKDAYS)
     assert now < found <= now + 5 * DAY
     if severity == "emergency":
