@@ -39,6 +39,7 @@ class Turn:
     words: str = ""
     subject: str = ""
     parts: Sequence[Part] = ()
+    found: Sequence[str] = ()  # what made it a warning, in the words of the rules
     is_shared: bool = False  # from a phone of several patients, and it is not known which of them wrote
 
     @property
@@ -136,12 +137,14 @@ def _last_attempts(session: Session, ids: Collection[int]) -> dict[int, Attempt]
 
 
 def _heard(reply: Reply) -> Turn:
+    found = telling(reply.matched) if reply.red_flags else []
     return Turn(
         reply.received_at,
         reply=reply,
         words=reply.body,
         subject=reply.subject,
-        parts=tuple(parts(reply.body, said_in(reply.matched))) if reply.red_flags else (Part(reply.body),),
+        parts=tuple(parts(reply.body, [_phrase(entry) for entry in found])),
+        found=found,
         is_shared=reply.patient_id is None,
     )
 
@@ -153,9 +156,18 @@ def _said(message: Message, attempt: Attempt | None) -> Turn:
     return Turn(at, message=message, words=words, subject=subject, parts=(Part(words),))
 
 
-def said_in(matched: Sequence[str]) -> list[str]:
+def telling(matched: Sequence[str]) -> list[str]:
+    """Without what says a part of something else again: "Chest: elephant on my chest" says "chest" too."""
+    longest: list[str] = []
+    for entry in sorted(dict.fromkeys(matched), key=lambda entry: -len(_phrase(entry))):
+        if not any(f" {_phrase(entry)} " in f" {_phrase(other)} " for other in longest):
+            longest.append(entry)
+    return [entry for entry in dict.fromkeys(matched) if entry in longest]
+
+
+def _phrase(entry: str) -> str:
     """The words themselves: "Breathing: cant breathe" names what they were taken for."""
-    return [entry.partition(": ")[2] or entry for entry in matched]
+    return entry.partition(": ")[2] or entry
 
 
 def parts(body: str, phrases: Sequence[str]) -> Iterator[Part]:

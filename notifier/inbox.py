@@ -152,6 +152,13 @@ def names_of(session: Session, rows: Iterable[Reply]) -> dict[str, str]:
     }
 
 
+def writers(session: Session, clinic: Clinic, reply: Reply) -> list[Patient]:
+    """Whoever wrote it; where that is in doubt, all who are reached there."""
+    if reply.patient_id is not None:
+        return [session.get_one(Patient, reply.patient_id)]
+    return sharing_of(session, clinic, [reply]).get(reply.from_address, [])
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """How many people wait for an answer, and whether any of them is a warning."""

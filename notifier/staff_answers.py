@@ -4,7 +4,7 @@ be taken back, and refused in words where the patient has said no."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -84,9 +84,9 @@ def usable(found: Sequence[Way]) -> Way | None:
     return next((way for way in found if not way.obstacle), None)
 
 
-def is_worrying(session: Session, patient: Patient | None, reply: Reply) -> bool:
-    """Whether a warning of whoever wrote this is open: paused, ringing, or read and not dealt with."""
-    if patient is not None and patient.paused_at is not None:
+def is_worrying(session: Session, patients: Iterable[Patient], reply: Reply) -> bool:
+    """Whether a warning of whoever may have written this is open: paused, ringing, or not dealt with."""
+    if any(patient.paused_at is not None for patient in patients):
         return True
     if any(row.rank <= inbox.SERIOUS for row in inbox.open_of(session, reply)):
         return True

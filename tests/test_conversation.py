@@ -74,12 +74,18 @@ def test_what_came_from_a_shared_phone_stands_with_each(session: Session, clinic
         ("No puedo RESPIRÁR bien", ["Respiración: puedo respirar"], ["puedo RESPIRÁR"]),
         ("chest pain and numb arm", ["Heart: chest pain", "Arm: numb arm"], ["chest pain", "numb arm"]),
         ("cannot breathe", ["Breathing: cant breathe"], []),
-        ("elephant on my chest", ["elephant on my", "on my chest"], ["elephant on my chest"]),
+        ("elephant on my chest", ["Chest: elephant on my", "Chest: on my chest"], ["elephant on my chest"]),
     ],
 )  # fmt: skip
 def test_the_words_that_made_it_a_warning_are_marked(
     body: str, matched: list[str], marked: list[str]
 ) -> None:
-    parts = list(conversation.parts(body, conversation.said_in(matched)))
+    parts = list(conversation.parts(body, [entry.partition(": ")[2] for entry in matched]))
     assert "".join(part.text for part in parts) == body
     assert [part.text for part in parts if part.is_found] == marked
+
+
+def test_what_made_it_a_warning_is_said_once() -> None:
+    matched = ["Published list: chest", "Chest: elephant on my chest", "Chest: chest", "Breathing: my breath"]
+    assert conversation.telling(matched) == ["Chest: elephant on my chest", "Breathing: my breath"]
+    assert conversation.telling(["List: sob", "Breathing: sob"]) == ["List: sob"]

@@ -109,7 +109,7 @@ def test_beside_a_warning_no_answer_reassures(session: Session, clinic: Clinic) 
     calm = wrote(session, clinic, alice, "Still stiff")
 
     def worried(reply: Reply = calm) -> bool:
-        return staff_answers.is_worrying(session, alice, reply)
+        return staff_answers.is_worrying(session, [alice], reply)
 
     assert not worried()
     warned = wrote(session, clinic, alice, "I cant breathe", **EMERGENCY)

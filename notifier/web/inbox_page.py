@@ -83,6 +83,12 @@ class Talk:
         return self.names.get(str(self.reply.assigned_to), "")
 
     @property
+    def paused(self) -> list[Patient]:
+        """Of those who may have written it: whose planned messages wait for a person."""
+        writers = [self.patient] if self.patient is not None else self.sharing
+        return [patient for patient in writers if patient.paused_at is not None]
+
+    @property
     def phone(self) -> str | None:
         if self.patient is not None:
             return self.patient.phone
@@ -95,13 +101,13 @@ def talk_of(session: Session, clinic: Clinic, reply: Reply, now: datetime) -> Ta
     patient = session.get(Patient, head.patient_id) if head.patient_id is not None else None
     turns = conversation.of_reply(session, clinic, head)
     alerts = inbox_handling.open_alerts(session, head)
-    worried = staff_answers.is_worrying(session, patient, head)
-    sharing = inbox.sharing_of(session, clinic, [head]).get(head.from_address, [])
+    writers = inbox.writers(session, clinic, head)
+    worried = staff_answers.is_worrying(session, writers, head)
     heard = [turn.reply for turn in turns if turn.reply is not None]
     return Talk(
         head,
         patient,
-        [] if patient is not None else sharing,
+        [] if patient is not None else writers,
         turns,
         waits,
         alerts,
@@ -109,7 +115,7 @@ def talk_of(session: Session, clinic: Clinic, reply: Reply, now: datetime) -> Ta
         staff_answers.ways(session, clinic, patient, head),
         quick_answers.offered(clinic, language_of(clinic, patient), worried=worried, now=now),
         worried,
-        _stamp(head, patient, turns, alerts, worried),
+        _stamp(head, writers, turns, alerts, worried),
     )
 
 
@@ -118,7 +124,7 @@ def language_of(clinic: Clinic, patient: Patient | None) -> str:
 
 
 def _stamp(
-    head: Reply, patient: Patient | None, turns: Sequence[Turn], alerts: Sequence[Alert], worried: bool
+    head: Reply, writers: Sequence[Patient], turns: Sequence[Turn], alerts: Sequence[Alert], worried: bool
 ) -> str:
     said = [
         (turn.reply.id, turn.reply.handled_at, turn.reply.note)
@@ -128,7 +134,7 @@ def _stamp(
         else ()
         for turn in turns
     ]
-    paused = patient.paused_at if patient is not None else None
+    paused = [patient.paused_at for patient in writers]
     whole = repr((head.id, head.assigned_to, paused, worried, [alert.id for alert in alerts], said))
     return hashlib.sha256(whole.encode()).hexdigest()[:16]
 

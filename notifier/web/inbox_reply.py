@@ -74,7 +74,7 @@ def _written(visit: Visit, session: Session, clinic: Clinic, reply: Reply, poste
     now, patient, words = visit.now(), _patient(session, reply), posted.raw("words")
     key = posted.text("quick")
     if key:
-        worried = staff_answers.is_worrying(session, patient, reply)
+        worried = staff_answers.is_worrying(session, inbox.writers(session, clinic, reply), reply)
         language = language_of(clinic, patient)
         words = quick_answers.find(clinic, key, language, worried=worried, now=now).words
     return staff_answers.write(
@@ -128,13 +128,16 @@ def done(visit: Desk, posted: Posted, reply_id: int) -> Response:
 
 def _go_on(visit: Visit, session: Session, reply: Reply, posted: Fields) -> str:
     """Paused messages go on where the person says so; else it is said that they do not."""
-    patient = _patient(session, reply)
-    if patient is None or patient.paused_at is None:
+    writers = inbox.writers(session, visit.clinic(session), reply)
+    paused = [patient for patient in writers if patient.paused_at is not None]
+    if not paused:
         return ""
     if not posted.flag("resume"):
         return "The planned messages are still paused."
-    effect = pausing.resume(session, patient, now=visit.now(), actor=visit.actor)
-    return f"The planned messages go on. {effect.in_words()}".strip()
+    effects = [
+        pausing.resume(session, patient, now=visit.now(), actor=visit.actor).in_words() for patient in paused
+    ]
+    return " ".join(["The planned messages go on.", *filter(None, effects)])
 
 
 @router.post("/reopen")
@@ -209,9 +212,8 @@ def resume(visit: Desk, posted: Posted, reply_id: int) -> Response:
     try:
         with visit.transaction() as session:
             reply = inbox.get(session, visit.clinic(session), reply_id)
-            patient = _patient(session, reply)
-            if patient is None:
-                raise ConflictError("It is not known who wrote this.")
+            number = posted.whole("patient") or reply.patient_id or 0
+            patient = patients.get(session, visit.clinic(session), number)
             why = patient.paused_reason
             effect = pausing.resume(session, patient, now=visit.now(), actor=visit.actor)
     except ConflictError as error:

@@ -188,6 +188,24 @@ def test_a_shared_phone_stands_with_each_until_somebody_says_who(site: Installat
     assert row(site, reply_id).patient_id is None
 
 
+def test_a_warning_from_a_shared_phone_lets_both_go_on(site: Installation) -> None:
+    reply_id = written(site, "I can’t breathe", "", sender="+12125550104", **EMERGENCY)
+    with site.change() as session:
+        for name in ("Mia", "Leo"):
+            patient = patient_named(session, name)
+            patient.paused_at, patient.paused_reason = WROTE, "a reply may be a warning sign"
+    browser = at_reply(site, reply_id)
+    assert browser.page is not None
+    assert [words.partition(" are ")[0] for words in browser.page.words("#ringing .notice.warn")] == [
+        "Leo’s planned messages",
+        "Mia’s planned messages",
+    ]
+    page = browser.submit(f"/inbox/{reply_id}/done", {"how": "answered", "resume": "1"})
+    assert "The planned messages go on." in page.toast
+    with site.look() as session:
+        assert [patient_named(session, name).paused_at for name in ("Mia", "Leo")] == [None, None]
+
+
 def test_a_stranger_is_found_among_the_patients(site: Installation) -> None:
     first = written(site, "It is Alice, new phone", "", sender="+12125550188")
     second = written(site, "Hello?", "", sender="+12125550188")
