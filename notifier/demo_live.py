@@ -16,7 +16,7 @@ from notifier.channels.outbox import Entry, Outbox
 from notifier.clock import RunningClock
 from notifier.config import Settings
 from notifier.demo_screen import Screen
-from notifier.demo_week import AT_THE_DESK, happen
+from notifier.demo_week import MOMENTS
 from notifier.retiming_run import Retimer
 from notifier.web.app import create_app
 from notifier.web.server import address_of, serve
@@ -42,7 +42,7 @@ def keep_open(
     # So that an e-mail to staff has a link that works as long as the demo runs.
     at_home = settings.model_copy(update={"web": settings.web.model_copy(update={"base_url": address})})
     worker = Worker(engine, clock, open_channels(settings, outbox=outbox), at_home)
-    moments = _Desk(engine, screen, clock, start)
+    moments = _Meanwhile(engine, screen, clock, at_home, start)
     beside = (_Printer(engine, screen, kept), worker, Retimer(engine, clock), moments)
     pages = create_app(at_home, engine, clock, beside=beside)
     # Raised once more when the pages have ended by it; what is left is to sum up.
@@ -84,20 +84,22 @@ class _Printer(_Beside):
         super().stop()
 
 
-class _Desk(_Beside):
-    """Does at the desk what happens there in the middle of the week."""
+class _Meanwhile(_Beside):
+    """What happens at the desk in the middle of the week, and what patients write."""
 
-    def __init__(self, engine: Engine, screen: Screen, clock: RunningClock, start: datetime) -> None:
+    def __init__(
+        self, engine: Engine, screen: Screen, clock: RunningClock, settings: Settings, start: datetime
+    ) -> None:
         super().__init__(engine, screen)
-        self._clock, self._start = clock, start
+        self._clock, self._settings, self._start = clock, settings, start
         self._stopping = threading.Event()
 
     def work(self) -> None:
-        for moment in AT_THE_DESK:
+        for moment in MOMENTS:
             while self._clock.now() < self._start + moment.after:
                 if self._stopping.wait(_LOOK_EVERY):
                     return
-            happen(self.engine, self.screen, moment, self._clock.now())
+            moment.happen(self.engine, self._settings, self.screen, self._clock.now())
 
     def stop(self) -> None:
         self._stopping.set()

@@ -67,6 +67,12 @@ class Screen:
             self._say(f"{to_local(at, self._tz):%H:%M}  At the desk: {what}.")
             self._say()
 
+    def reply(self, at: datetime, name: str, words: str) -> None:
+        with self._turn:
+            self._day_line(at)
+            self._say(f"{to_local(at, self._tz):%H:%M}  {name} writes: {words}")
+            self._say()
+
     def message(self, engine: Engine, entry: dict[str, Any]) -> None:
         with db.reading(engine) as session:
             row = session.get_one(Message, entry["message_id"])

@@ -1,4 +1,4 @@
-"""The week of the demo played at once, on a clock that jumps; and what happens at the desk meanwhile."""
+"""The week of the demo played at once, on a clock that jumps; and what happens meanwhile."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from notifier.channels import open_channels
 from notifier.channels.outbox import Entry, Outbox
 from notifier.clock import JumpingClock
 from notifier.config import Settings
+from notifier.demo_replies import REPLIES, Taken, Written
 from notifier.demo_screen import Screen
 from notifier.dispatcher import Dispatcher
 from notifier.models import Patient
@@ -33,6 +34,11 @@ class DeskMoment:
     what: str
     act: Callable[[Session, datetime], None]
 
+    def happen(self, engine: Engine, settings: Settings, screen: Screen, now: datetime) -> None:
+        with db.transaction(engine) as session:
+            self.act(session, now)
+        screen.desk(now, self.what)
+
 
 class Week:
     """The worker's own dispatcher, on a clock that jumps from one due time to the next."""
@@ -40,7 +46,7 @@ class Week:
     def __init__(
         self, engine: Engine, settings: Settings, screen: Screen, clock: JumpingClock, *, until: datetime
     ) -> None:
-        self._engine, self._screen, self._clock = engine, screen, clock
+        self._engine, self._settings, self._screen, self._clock = engine, settings, screen, clock
         self._start, self._until = clock.now(), until
         self._kept: list[Entry] = []
         outbox = Outbox(settings.delivery.outbox_file, on_keep=self._kept.append, clock=clock.now)
@@ -49,7 +55,7 @@ class Week:
         self._dispatcher: Dispatcher = open_dispatcher(engine, clock, channels, settings)
 
     def play(self) -> None:
-        moments = list(AT_THE_DESK)
+        moments = list(MOMENTS)
         while (at := self._next()) is not None:
             if moments and self._start + moments[0].after <= at:
                 self._happen(moments.pop(0))
@@ -64,21 +70,15 @@ class Week:
             due = senders.next_due(session, self._channels)
         return due if due is not None and due <= self._until else None
 
-    def _happen(self, moment: DeskMoment) -> None:
+    def _happen(self, moment: DeskMoment | Written | Taken) -> None:
         self._clock.jump(self._start + moment.after)
-        happen(self._engine, self._screen, moment, self._clock.now())
+        moment.happen(self._engine, self._settings, self._screen, self._clock.now())
 
     def _show(self) -> None:
         """In the order of their numbers: threads finish as they like."""
         kept, self._kept[:] = sorted(self._kept, key=lambda entry: entry["message_id"]), []
         for entry in kept:
             self._screen.message(self._engine, entry)
-
-
-def happen(engine: Engine, screen: Screen, moment: DeskMoment, now: datetime) -> None:
-    with db.transaction(engine) as session:
-        moment.act(session, now)
-    screen.desk(now, moment.what)
 
 
 def _void(session: Session, now: datetime) -> None:
@@ -108,4 +108,8 @@ AT_THE_DESK = (
     DeskMoment(
         timedelta(hours=17), f"patient {_WITHDREW} calls: no more texts; consent is withdrawn", _withdraw
     ),
+)
+
+MOMENTS: tuple[DeskMoment | Written | Taken, ...] = tuple(
+    sorted((*AT_THE_DESK, *REPLIES), key=lambda moment: moment.after)
 )

@@ -104,6 +104,11 @@ _BY_SENTENCE = (
         ),
     ),
     Group(
+        "too-sore",
+        "Only for patients who are less sore.",
+        likes=("Not for this patient. Who gets it:%no score of%The latest score is",),
+    ),
+    Group(
         "first-only",
         "Only after a first treatment.",
         likes=(
@@ -184,6 +189,7 @@ _SPANISH = {
     "names-treatment": "El texto nombra el tratamiento y el paciente no lo ha pedido.",
     "erased": "Los datos del paciente se borraron.",
     "still-sore": "Solo para pacientes que dicen que aún les duele.",
+    "too-sore": "Solo para pacientes a quienes les duele menos.",
     "first-only": "Solo después de un primer tratamiento.",
     "no-visit": "No hay próxima visita.",
     "others-only": "El paso es para otros pacientes.",

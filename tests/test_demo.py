@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ def test_its_numbers_are_those_of_the_database_and_the_outbox(played: Played) ->
     sent, stopped, waiting = map(int, found.groups())
     status = Counter(message["status"] for message in played.messages)
     assert sent == status["sent"] == len(played.outbox) > 100
-    assert stopped == status["skipped"] + status["cancelled"] > 0
+    assert stopped == status["skipped"] + status["cancelled"] + status["held"] > 0
     assert waiting == status["scheduled"] == 0
     assert len({(entry["message_id"], entry["attempt"]) for entry in played.outbox}) == sent
 
@@ -95,6 +95,32 @@ def test_what_happens_at_the_desk_stops_what_was_planned(played: Played) -> None
     withdrew = [row for row in played.messages if row["external_id"] == "NP-2133"]
     assert {row["status"] for row in withdrew} == {"sent", "skipped"}
     assert any(row["reason"].startswith("Consent to SMS was withdrawn") for row in withdrew)
+
+
+def test_what_patients_write_is_answered_and_a_warning_is_taken_at_night(played: Played) -> None:
+    assert re.search(r"03:04  Fiona M\. writes: cant catch my breath", played.said.out)
+    texts: dict[str, list[str]] = defaultdict(list)
+    for entry in played.outbox:
+        texts[entry["to"]].append(entry["text"])
+    owner, fiona = texts["+12125550199"], texts["+12125550130"]
+    code = re.search(r"EMERGENCY\..*?Code ([A-Z0-9]{4})", " ".join(owner))
+    assert code
+    assert f"Maya Johnson writes: {code[1]}" in played.said.out
+    assert f"Northside Physio: {code[1]} is yours. Call the patient: +12125550130." in owner
+    assert "call 911 or go to an emergency room NOW" in fiona[-1], "and nothing planned followed it"
+    assert "writes: STOP" in played.said.out
+    assert texts["+13125550144"][-1].startswith("Northside Physio: You will get no more automatic texts")
+
+
+def test_a_score_of_four_and_more_brings_another_third_day(played: Played) -> None:
+    sent = {
+        row["external_id"]: row["step"]
+        for row in played.messages
+        if row["status"] == "sent" and str(row["step"]).startswith("day3")
+    }
+    assert {sent[named] for named in ("NP-2119", "NP-2147")} == {"day3-still-sore"}
+    assert {sent[named] for named in ("NP-2134", "NP-2129", "NP-2142")} == {"day3-check-in"}
+    assert re.search(r"beside plans +automatic answers +2\d", played.said.out)
 
 
 def test_its_closing_words_are_commands_that_work(played: Played, tmp_path: Path) -> None:

@@ -27,6 +27,11 @@ CASES = [
     ("This number is a landline; ask the patient for a mobile number.", "", "landline"),
     ("Not for this patient: the step is for score>=4, and no score came.", "audience", "still-sore"),
     ("Not for this patient. Who gets it: a score of 4 or more. No score came.", "audience", "still-sore"),
+    (
+        "Not for this patient. Who gets it: at neck and no score of 4 or more. The latest score is 5.",
+        "audience",
+        "too-sore",
+    ),
     ("Not for this patient. Who gets it: treated at neck.", "audience", "others-only"),
     ("Only for a first treatment, and the patient received it within 90 days.", "audience", "first-only"),
     ("No next visit is booked.", "audience", "no-visit"),
