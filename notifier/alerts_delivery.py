@@ -59,6 +59,17 @@ def _not_reached(session: Session, message: Message) -> str:
     return f"No alert reaches {name} by {called}: {message.reason}"
 
 
+_UNANSWERED = "The automatic answer did not reach the patient. Call."
+
+
+def unanswered(session: Session, message: Message) -> None:
+    """Who takes the alert has to know that the patient was not told what to do."""
+    of_reply = select(Alert).where(Alert.reply_id == message.reply_id, Alert.acknowledged_at.is_(None))
+    for alert in session.scalars(of_reply):
+        if _UNANSWERED not in alert.summary:
+            alert.summary = f"{alert.summary} {_UNANSWERED}"
+
+
 def _opted_out(session: Session, message: Message) -> bool:
     error_class = select(Attempt.error_class).where(
         Attempt.message_id == message.id, Attempt.number == message.attempts

@@ -238,6 +238,9 @@ class _Recorder:
         if planned:
             for case in gather(self.session, planned, self.now):
                 fallback.take_over(self.session, case, now=self.now, actor=self.worker)
+        for message in self.failed:
+            if message.kind == Kind.ANSWER:
+                alerts_delivery.unanswered(self.session, message)
         for message in self.unheard:
             alerts_delivery.failed(self.session, message, now=self.now, actor=self.worker)
         for sender in self.stopping.values():

@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 from notifier import consent, replies, treatments
-from notifier.envelope import InboundMessage
+from notifier.envelope import Accepted, InboundMessage, OutboundMessage
+from notifier.errors import ChannelError
 from notifier.models import (
     Alert,
     AlertContact,
@@ -27,9 +28,10 @@ from notifier.models import (
     Treatment,
 )
 from notifier.replies import Received
+from notifier.rules.delivery import ErrorClass, Status
 from tests import cast
 from tests.cast import on_sqlite
-from tests.worker_cast import Shift
+from tests.worker_cast import Answering, Shift
 
 ALICE, FAMILY, STRANGER = "+12125550101", "+12125550104", "+12125550199"
 MAIL = "alice@example.com"
@@ -44,7 +46,12 @@ class World(Shift):
     ) -> Received:
         if when:
             self.clock.jump(cast.at(when))
-        given = {"received_at": self.clock.now(), "to_address": "", "provider_id": f"in-{next(_ids)}"} | more
+        given: dict[str, Any] = {
+            "received_at": self.clock.now(),
+            "to_address": "",
+            "provider_id": f"in-{next(_ids)}",
+        }
+        given |= more
         inbound = InboundMessage(channel=channel, from_address=by, body=body, **given)
         with self.told(inbound) as received:
             return received
@@ -141,6 +148,20 @@ def test_a_warning_inside_a_stop_stops_and_still_gets_its_one_answer(world: Worl
     assert len(world.alerts()) == 1
     with world.look() as session:
         assert session.scalars(select(Suppression.address)).all() == [ALICE]
+
+
+@on_sqlite
+def test_where_the_answer_to_a_warning_is_refused_the_alert_says_so(world: World) -> None:
+    def refuse(outbound: OutboundMessage) -> Accepted:
+        if outbound.to == ALICE:
+            raise ChannelError(ErrorClass.OPT_OUT, "The number opted out.", code="21610")
+        return Accepted("id", Status.SENT, "answering")
+
+    world.log()
+    world.hear("I fainted", when="2026-02-04 09:00")
+    world.drain(channels={"sms": Answering(refuse)})
+    (alert,) = world.alerts()
+    assert alert.summary.endswith("The automatic answer did not reach the patient. Call.")
 
 
 @on_sqlite
