@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from notifier import message_actions, messages, resending, wording
+from notifier import alerts_telling, message_actions, messages, resending, wording
 from notifier.cases import gather
 from notifier.course import Course, Placed, courses
 from notifier.errors import NotifierError
@@ -204,7 +204,7 @@ def _words(session: Session, message: Message, attempts: Sequence[Attempt], now:
         last = attempts[-1]
         return Words(last.words, last.subject, last.encoding, last.segments)
     if message.patient_id is None or message.status in MAY_HAVE_ARRIVED:
-        return Words(message.words, message.subject)
+        return Words(alerts_telling.with_link(message, None, "en"), message.subject)
     try:
         (case,) = gather(session, [message], now)
         ready = wording.ready(case, now)
