@@ -23,6 +23,7 @@ from notifier.web.inbox_page import (
 router = APIRouter(prefix="/inbox")
 
 Wanted = Annotated[str, Query(alias="show", max_length=20)]
+Who = Annotated[str, Query(max_length=120)]
 Seen = Annotated[str, Query(max_length=40)]
 
 
@@ -53,8 +54,8 @@ def badge(visit: Desk, seen: Seen = "") -> Response:
 
 
 @router.get("/{reply_id:int}")
-def reply(visit: Desk, reply_id: int, show: Wanted = "", draft: int = 0) -> Response:
-    return show_reply(visit, reply_id, show=show_of(show), draft=draft)
+def reply(visit: Desk, reply_id: int, show: Wanted = "", draft: int = 0, who: Who = "") -> Response:
+    return show_reply(visit, reply_id, show=show_of(show), draft=draft, who=who)
 
 
 @router.get("/{reply_id:int}/talk")
@@ -70,7 +71,7 @@ def talk(visit: Desk, reply_id: int, seen: Seen = "") -> Response:
 
 
 @router.get("/{reply_id:int}/who")
-def who(visit: Desk, reply_id: int, who: Annotated[str, Query(max_length=120)] = "") -> Response:
+def who(visit: Desk, reply_id: int, who: Who = "") -> Response:
     """Patients who may have written this, while somebody types a name."""
     with visit.reading() as session:
         clinic = visit.clinic(session)

@@ -22,6 +22,7 @@ from notifier.rules.delivery import Kind, Status
 from notifier.staff_answers import Way
 from notifier.text_sizes import Sized
 from notifier.web.desk_lines import line_of
+from notifier.web.desk_log_patient import search
 from notifier.web.desk_looks import note_list, note_view
 from notifier.web.forms import Problems
 from notifier.web.line import LineView
@@ -183,9 +184,11 @@ def show_reply(
     show: Show = Show.ALL,
     typed: Typed | None = None,
     draft: int = 0,
+    who: str = "",
     problems: Problems | None = None,
     status: int = 200,
 ) -> Response:
+    """`who`: a name to look for among the patients, where it is not known who wrote."""
     now = visit.now()
     with visit.reading() as session:
         clinic = visit.clinic(session)
@@ -195,6 +198,7 @@ def show_reply(
         typed = typed or _taken_back(session, clinic, draft)
         is_first = bool(inbox_handling.unseen(session, reply))
         staff: Sequence[Staff] = inbox_handling.staff_of(session, visit.clinic_id)
+        found = search(session, clinic, who)
     _note_looked_at(visit, talk, reply_id, is_first)
     with visit.reading() as session:
         shown = listed(visit, session, show)
@@ -211,6 +215,9 @@ def show_reply(
         size=sized(typed.words),
         problems=problems or Problems(),
         staff=staff,
+        who=who.strip(),
+        found=found,
+        country=clinic.country,
         token=secrets.token_hex(12),
         now=now,
     )

@@ -94,12 +94,15 @@ def _written(visit: Visit, session: Session, clinic: Clinic, reply: Reply, poste
 def take_back(visit: Desk, posted: Posted, reply_id: int) -> Response:
     """Undo of an answer: its words are in the form again, and the reply is open again where it was closed."""
     now, message_id = visit.now(), posted.whole("message") or 0
-    with visit.transaction() as session:
-        clinic = visit.clinic(session)
-        reply = inbox.get(session, clinic, reply_id)
-        staff_answers.take_back(session, clinic, message_id, now=now, actor=visit.actor)
-        if posted.flag("reopen") and reply.handled_at is not None:
-            inbox_handling.reopen(session, reply, now=now, actor=visit.actor)
+    try:
+        with visit.transaction() as session:
+            clinic = visit.clinic(session)
+            reply = inbox.get(session, clinic, reply_id)
+            staff_answers.take_back(session, clinic, message_id, now=now, actor=visit.actor)
+            if posted.flag("reopen") and reply.handled_at is not None:
+                inbox_handling.reopen(session, reply, now=now, actor=visit.actor)
+    except ConflictError as error:
+        return _refused(visit, reply_id, posted, error)
     return visit.go(f"/inbox/{reply_id}?draft={message_id}", toast="Taken back: it was not sent.")
 
 

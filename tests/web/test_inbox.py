@@ -103,6 +103,11 @@ def test_an_answer_waits_so_that_it_can_be_taken_back(site: Installation) -> Non
     assert page.one("#f-words").get_text().strip() == "Yes, gently – from tomorrow."
     assert answers(site, reply_id)[0].status == "cancelled"
     assert row(site, reply_id).handled_at is None
+    with site.change() as session:
+        session.get_one(Message, message.id).status = "sent"
+    page = browser.post(f"/inbox/{reply_id}/take-back", {"message": str(message.id)})
+    assert page.status == 409
+    assert "it has left already" in page.one("main [role=alert]").get_text()
 
 
 def test_one_click_answers_reassure_only_where_no_warning_is_open(site: Installation) -> None:
@@ -212,6 +217,7 @@ def test_a_stranger_is_found_among_the_patients(site: Installation) -> None:
     browser = at_reply(site, first)
     found = browser.fragment(f"/inbox/{first}/who?who=moreau")
     assert found.words("strong") == ["Alice Moreau"]
+    assert browser.get(f"/inbox/{first}?who=moreau").words("#who-found strong") == ["Alice Moreau"]
     browser.post(f"/inbox/{first}/link", {"patient": str(found.one("input[name=patient]")["value"])})
     assert row(site, first).patient_id == row(site, second).patient_id is not None
 
