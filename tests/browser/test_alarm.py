@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from notifier import clinics, db, replies
 from notifier.envelope import InboundMessage
+from notifier.links import links_of
 from notifier.models import Alert, Message
 from notifier.worker_chores import ChoreRunner
 from tests import cast
@@ -34,6 +35,18 @@ def hear(site: Installation, words: str) -> None:
         replies.receive(session, inbound, settings=site.settings, now=now)
 
 
+def by_link(page: Page, live: Live) -> None:
+    """Opens what the first contact's link shows; made for https only, which this server does not speak."""
+    site = live.installation
+    web = {"base_url": "https://care.example.com", "secret_key": "k" * 32}
+    public = Installation(site.engine, site.clinic, site.folder, hired=True, web=web)
+    links = links_of(public.settings)
+    assert links is not None
+    shown = public.anonymous().get(f"/a/{links.alert_token(1, 1)}").response.text
+    page.route("**/a/link", lambda route: route.fulfill(body=shown, content_type="text/html"))
+    page.goto(f"{live.address}/a/link")
+
+
 def called(site: Installation) -> list[str]:
     """Who is called by now, after what the worker does on its own."""
     ChoreRunner(site.engine, site.clock, site.settings, worker="w1").run_due()
@@ -43,7 +56,7 @@ def called(site: Installation) -> list[str]:
 
 
 def test_an_emergency_appears_within_three_seconds_and_taking_it_stops_the_calls(
-    desktop: Page, live: Live
+    live: Live, desktop: Page, phone: Page
 ) -> None:
     site = live.installation
     site.log(cast.ALICE)
@@ -68,6 +81,9 @@ def test_an_emergency_appears_within_three_seconds_and_taking_it_stops_the_calls
     expect(alarm.get_by_role("button", name="Sound on")).to_be_visible()
     axe(desktop)
     assert called(site) == ["+12125550198 scheduled"]
+    by_link(phone, live)
+    expect(phone.get_by_role("button", name="Take it")).to_be_visible()
+    axe(phone)
 
     alarm.get_by_role("button", name="Take it").click()
     expect(desktop.get_by_text("It is yours. Nobody else is called.")).to_be_visible()
