@@ -13,6 +13,7 @@ from notifier.config import Settings
 from notifier.envelope import InboundMessage
 from notifier.models import Alert, AlertContact, Clinic, Message, Patient
 from tests import cast
+from tests.cast import on_sqlite
 
 ADA, BEN = "+12125550190", "+12125550191"
 NOW = cast.at("2026-02-05 03:00")
@@ -64,6 +65,7 @@ def test_whoever_texts_the_code_takes_it_and_gets_the_number_to_call(
     assert said == f"Riverside Physio: {alert.code} is yours. Call the patient: +12125550101."
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("sender", "written"),
     [
@@ -95,6 +97,7 @@ def test_who_comes_second_hears_who_was_quicker_and_a_wrong_code_what_is_open(
     ]
 
 
+@on_sqlite
 def test_the_code_of_a_test_shows_that_alerts_arrive(
     session: Session, clinic: Clinic, ada: AlertContact
 ) -> None:

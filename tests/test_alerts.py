@@ -63,6 +63,7 @@ def test_without_a_public_address_it_says_where_to_look_and_it_speaks_the_clinic
     assert "⟨" not in sms["text"] + mail["text"] + mail["html"]
 
 
+@on_sqlite
 def test_who_is_called_when(watch: Watch) -> None:
     alert = watch.rings()
     for minute in range(1, 17):
@@ -78,6 +79,7 @@ def test_who_is_called_when(watch: Watch) -> None:
     assert watch.due() == "2026-02-05 03:20"
 
 
+@on_sqlite
 def test_the_time_that_the_configuration_sets_counts_from_the_first_call(
     engine: Engine, clinic: Clinic, tmp_path: Path
 ) -> None:
@@ -92,6 +94,7 @@ def test_the_time_that_the_configuration_sets_counts_from_the_first_call(
     assert watch.told(alert)[-1] == "03:02 Ben sms"
 
 
+@on_sqlite
 def test_after_a_night_without_a_worker_one_contact_is_called_and_not_all_at_once(watch: Watch) -> None:
     alert = watch.rings()
     watch.passes("2026-02-05 07:00")
@@ -105,6 +108,7 @@ def test_after_a_night_without_a_worker_one_contact_is_called_and_not_all_at_onc
     assert [cast.wall(message.created_at) for message in waiting] == ["2026-02-05 07:10"]
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("severity", "on_call", "told"),
     [
@@ -124,6 +128,7 @@ def test_what_can_wait_waits_for_the_clinic_to_open_unless_somebody_is_on_call(
     assert watch.alert(alert).acknowledged_at is None
 
 
+@on_sqlite
 def test_without_any_contact_the_owner_gets_the_mail_and_the_alert_stands(watch: Watch) -> None:
     watch.contacts(keep=())
     alert = watch.rings()
@@ -138,6 +143,7 @@ def test_without_any_contact_the_owner_gets_the_mail_and_the_alert_stands(watch:
 # Again
 
 
+@on_sqlite
 def test_the_same_about_the_same_patient_rings_again_and_not_in_a_burst(watch: Watch) -> None:
     first = watch.rings("urgent")
     assert watch.rings("urgent") == first
@@ -204,6 +210,7 @@ def test_when_two_take_it_at_once_one_has_it(watch: Watch) -> None:
     assert won == [watch.alert(alert).acknowledged_by]
 
 
+@on_sqlite
 def test_who_took_it_by_mistake_gives_it_back_and_the_next_one_is_called(watch: Watch) -> None:
     alert = watch.rings()
     watch.takes(alert)
@@ -245,6 +252,7 @@ def test_a_call_that_fails_calls_the_next_contact_at_once(watch: Watch) -> None:
         ]
 
 
+@on_sqlite
 def test_when_nobody_can_be_reached_the_owner_hears_of_it_once_and_calls_go_on(watch: Watch) -> None:
     watch.contacts(keep=("Ada", "Ben"))
     alert = watch.rings()
@@ -275,6 +283,7 @@ def test_when_nobody_can_be_reached_the_owner_hears_of_it_once_and_calls_go_on(w
     )
 
 
+@on_sqlite
 def test_a_contact_who_texted_stop_is_an_alert(watch: Watch) -> None:
     watch.rings()
     watch.drain(channels={"sms": Broken(watch.outbox, ErrorClass.OPT_OUT, ADA)})
