@@ -71,8 +71,8 @@ def hugos(_sqlite: SqliteFiles, tmp_path_factory: pytest.TempPathFactory) -> Ite
             practitioners.add(session, riverside, "Dr Grey", now=cast.LOGGED, actor=FERN)
             clinics.add_alert_contact(session, riverside, name="Moreau", phone="+12125550199", email=None)
             api_tokens.create(session, riverside, name="Moreau", scope="write", now=cast.LOGGED, actor=FERN)
-            alice = patient_named(session, "Alice")
-            reply = wrote(session, riverside, alice, "Alice Moreau here, at +12125550101.", **EMERGENCY)
+            moreau = patient_named(session, "Alice")
+            reply = wrote(session, riverside, moreau, "Alice Moreau here, at +12125550101.", **EMERGENCY)
             rings(session, riverside, reply)
             message = session.scalars(select(Message).where(Message.to == "+12125550101")).first()
             assert message is not None
