@@ -36,6 +36,7 @@ BY_OPENING_HOURS = ("nothing-logged", "monthly-report", "alerts", "unread")
 
 _AT_THE_LATEST = timedelta(days=1)
 _AFTER_TROUBLE = 300.0  # seconds
+_SOONER = {"alerts": 10.0}  # somebody may be waiting for help
 _NOW = timedelta(0)
 
 
@@ -87,5 +88,6 @@ def do(session: Session, name: str, settings: Settings, *, now: datetime, worker
 
 
 def put_off(session: Session, name: str) -> None:
-    """It failed: nobody tries again for some minutes."""
-    session.execute(update(Chore).where(Chore.name == name).values(lease_until=RealTime(_AFTER_TROUBLE)))
+    """It failed: nobody tries again for some minutes, or seconds."""
+    pause = RealTime(_SOONER.get(name, _AFTER_TROUBLE))
+    session.execute(update(Chore).where(Chore.name == name).values(lease_until=pause))
