@@ -13,6 +13,7 @@ from notifier.errors import InputError, NotFoundError
 from notifier.models import AuditEntry, Clinic, Message, ScoreRow, Treatment
 from tests import cast
 from tests.cast import DESK, ENDED, SCORE, on_sqlite
+from tests.replies_cast import wrote
 from tests.worker_cast import Shift
 
 ASKED = "2026-02-05 13:30"
@@ -95,6 +96,20 @@ def test_two_taps_at_the_desk_are_one_score_and_two_calls_are_two(shift: Shift) 
         assert len({first, told(6, seconds=2), told(5, seconds=3600)}) == 3
         with pytest.raises(InputError, match="from 0 to 10"):
             told(11, seconds=0)
+
+
+@on_sqlite
+def test_the_same_reply_again_is_the_same_score(shift: Shift) -> None:
+    treatment_id = shift.log()
+    with shift.change() as session:
+        treatment = session.get_one(Treatment, treatment_id)
+        clinic = session.get_one(Clinic, shift.clinic.id)
+        first, second = (wrote(session, clinic, treatment.patient, "4") for _ in range(2))
+        rows = [
+            scores.record(session, treatment, 4, at=cast.at(ASKED), reply=reply)
+            for reply in (first, first, second)
+        ]
+        assert rows[0].id == rows[1].id != rows[2].id
 
 
 @on_sqlite

@@ -55,6 +55,11 @@ def band(value: int, rules: SoreRules | None = None) -> Band:
     return [name for lowest, name in (rules or shipped()).bands if lowest <= value][-1]
 
 
+def high_from(rules: SoreRules | None = None) -> int:
+    """The lowest score of the highest band."""
+    return (rules or shipped()).bands[-1][0]
+
+
 def is_rising(
     earlier: Sequence[tuple[float, int]], hours: float, value: int, rules: SoreRules | None = None
 ) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from notifier import score_figures
+from notifier.rules import soreness
 from notifier.score_figures import PlanSoreness
 from notifier.web import score_charts
 from notifier.web.auth import Admin
@@ -28,6 +29,7 @@ def show(request: Request, visit: Admin) -> Response:
             asked=asked,
             presets=presets(asked, "/scores"),
             found=found,
+            high_from=soreness.high_from(),
             told=[(plan, score_charts.of_hours(plan.spreads)) for plan in found or () if plan.answers],
             silent=[plan for plan in found or () if not plan.answers],
         )

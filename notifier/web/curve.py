@@ -14,8 +14,6 @@ from notifier.rules.soreness import Band
 
 HEIGHT = 100  # with the hours below it
 _TOP, _FLOOR = 18.0, 80.0
-# From here on scores are high, which the clinic is told of.
-HIGH_FROM = next(lowest for lowest, name in soreness.shipped().bands if name == "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +58,14 @@ class Curve:
 
 def of(points: Sequence[tuple[float, int]], x: Callable[[float], float], hours: Sequence[int]) -> Curve:
     """`points`: hours since the treatment and score, the earliest first; `hours`: those that get a label."""
+    high = soreness.high_from()
     scores = [
         Score(x(at), y(value), value, soreness.band(value), f"{hour(at)}: {value}") for at, value in points
     ]
     return Curve(
         scores,
         [Join(a.x, a.y, b.x, b.y) for a, b in pairwise(scores)],
-        [
-            Rule(y(value), str(value), value == HIGH_FROM)
-            for value in (soreness.LOWEST, HIGH_FROM, soreness.HIGHEST)
-        ],
+        [Rule(y(value), str(value), value == high) for value in (soreness.LOWEST, high, soreness.HIGHEST)],
         [Hour(x(at), str(at) if place else f"{at} h") for place, at in enumerate(hours)],
         f"Soreness from 0 to 10. {'. '.join(score.label for score in scores)}.",
     )

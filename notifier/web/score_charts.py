@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from notifier.rules.soreness import BIN_HOURS, HIGHEST, Spread
-from notifier.web.curve import HIGH_FROM, Join
+from notifier.rules.soreness import BIN_HOURS, HIGHEST, Spread, high_from
+from notifier.web.curve import Join
 from notifier.web.line import USUAL
 
 HEIGHT = 160
@@ -49,12 +49,13 @@ class Chart:
 
 def of_hours(spreads: Sequence[Spread]) -> Chart:
     end = max([_SHORTEST, *(spread.last for spread in spreads)])
+    high = high_from()
     boxes = [_box(spread, end) for spread in spreads]
     start, until = (_x(limit.total_seconds() / 3600, end) for limit in USUAL)
     return Chart(
         boxes,
         [Join(a.middle, a.median, b.middle, b.median) for a, b in pairwise(boxes)],
-        [Mark(_y(value), str(value), value == HIGH_FROM) for value in (0, HIGH_FROM, HIGHEST)],
+        [Mark(_y(value), str(value), value == high) for value in (0, high, HIGHEST)],
         [Mark(_x(hour, end), f"{hour} h") for hour in range(0, end + 1, 24 if end <= 168 else 48)],
         (start, round(until - start, 3)),
         " ".join(f"{box.words}." for box in boxes),

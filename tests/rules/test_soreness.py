@@ -15,6 +15,7 @@ HOURS = st.floats(0, 336, allow_nan=False)
 
 def test_the_bands_are_those_of_the_replies_file() -> None:
     assert [soreness.band(value) for value in range(11)] == [*["low"] * 4, *["medium"] * 3, *["high"] * 4]
+    assert soreness.high_from() == 7
 
 
 @pytest.mark.parametrize(
