@@ -20,6 +20,7 @@ from notifier.models import (
     Message,
     Patient,
     PlanVersion,
+    Reply,
     ScoreRow,
     Sender,
     Suppression,
@@ -58,6 +59,8 @@ class Case:
     replaced: Message | None = None
     suppressed: bool = False
     problem: str = ""  # why it cannot be judged at all
+    reply_address: str = ""  # where replies by e-mail are read
+    answers: Reply | None = None  # what the patient wrote, where this is an answer to it
 
     @property
     def tz(self) -> ZoneInfo:
@@ -79,7 +82,11 @@ class Case:
 
 
 def gather(
-    session: Session, messages: Sequence[Message], now: datetime, links: Links | None = None
+    session: Session,
+    messages: Sequence[Message],
+    now: datetime,
+    links: Links | None = None,
+    reply_address: str = "",
 ) -> list[Case]:
     """A case for each message, in their order; one that cannot be looked at stops no other."""
     clinics = _by_id(session, Clinic, {m.clinic_id for m in messages})
@@ -88,6 +95,7 @@ def gather(
     treatments = _by_id(session, Treatment, {m.treatment_id for m in messages if m.treatment_id is not None})
     replaced = _by_id(session, Message, {m.fallback_of_id for m in messages if m.fallback_of_id is not None})
     versions = {m.plan_version_id for m in messages if m.plan_version_id is not None}
+    replies = _by_id(session, Reply, {m.reply_id for m in messages if m.reply_id is not None})
     known = reach.load(session, list(patients.values())) if patients else Reach()
     suppressed = _suppressed(session, messages)
     recent = _Recent.load(session, messages, treatments.values(), now)
@@ -109,6 +117,8 @@ def gather(
             replaced.get(message.fallback_of_id or 0),
             (message.sender_id, message.to) in suppressed,
             unreadable.get(message.plan_version_id or 0, ""),
+            reply_address,
+            replies.get(message.reply_id or 0),
         )
         for message in messages
     ]
@@ -130,7 +140,7 @@ def _definitions(session: Session, ids: Collection[int]) -> tuple[dict[int, Defi
     return definitions, unreadable
 
 
-_Row = TypeVar("_Row", Clinic, Sender, Patient, Treatment, Message)
+_Row = TypeVar("_Row", Clinic, Sender, Patient, Treatment, Message, Reply)
 
 
 def _by_id(session: Session, table: type[_Row], ids: Collection[int]) -> dict[int, _Row]:

@@ -113,7 +113,7 @@ def _claim(
 ) -> None:
     # Locked before anything is looked up: what another worker has just sent there must be seen.
     free, introduced = _free_addresses(session, rows)
-    cases = gather(session, rows, now, terms.links)
+    cases = gather(session, rows, now, terms.links, terms.reply_address)
     ready: list[tuple[Message, Ready]] = []
     events: list[dict[str, Any]] = []
     taken: set[tuple[str, int | None]] = set()

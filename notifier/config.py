@@ -7,6 +7,7 @@ found (never a secret) and what to write instead.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -139,6 +140,15 @@ class Settings(_Section):
     alerts: AlertSettings = AlertSettings()
     retention: RetentionSettings = RetentionSettings()
     clinic: ClinicSettings = ClinicSettings()
+
+    @property
+    def reply_address(self) -> str:
+        """Where replies to e-mails arrive that this program reads; "" where it reads no mailbox."""
+        inbound, email = self.inbound_mail, self.email
+        if not inbound.host:
+            return ""
+        own = inbound.username if re.fullmatch(r"[^@\s]+@[^@\s]+", inbound.username) else ""
+        return email.reply_to or own or email.from_address
 
 
 _SECTIONS: dict[str, type[_Section]] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from notifier.rules.delivery import Status
+from notifier.rules.delivery import ErrorClass, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class OutboundMessage:
     `reference` is stable over all attempts of one message: an e-mail's Message-ID is made from it, so that a
     second copy is recognised as one. `validity_seconds` is how long the words stay useful, None for no limit.
     `status_callback` is the address for delivery reports, where the installation has a public one.
+    `in_reply_to` is the Message-ID of the mail that it answers.
     """
 
     message_id: int
@@ -42,6 +43,7 @@ class OutboundMessage:
     reply_to: str = ""
     validity_seconds: int | None = None
     status_callback: str | None = None
+    in_reply_to: str = ""
     unsubscribe: Unsubscribe | None = None
 
 
@@ -62,11 +64,16 @@ class Found:
     provider_id: str
     status: Status
     code: str | None = None
+    error_class: ErrorClass = ErrorClass.UNLISTED
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What a provider later says about an attempt. `status` is ours, `provider_status` its own word."""
+    """What a provider later says about an attempt. `status` is ours, `provider_status` its own word.
+
+    Where it did not arrive, `error_class` is what that means and `said` says it to the desk.
+    """
 
     provider_id: str
     status: Status
@@ -77,6 +84,8 @@ class DeliveryReport:
     attempt: int | None = None
     raw: dict[str, str] = field(default_factory=dict)
     provider: str = ""
+    error_class: ErrorClass = ErrorClass.UNLISTED
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,14 @@ _MAY_LACK: Mapping[str, Severity] = {
     "next_visit.date": "error",
     "next_visit.time": "error",
     "clinic.opens_next": "error",
+    "clinic.reply_address": "error",
     "clinic.emergency_number": "warning",
     "clinic.crisis_line": "warning",
 }
+_NOBODY_READS = (
+    "It asks for a score also where replies to e-mails are not read. Put the question inside "
+    "{% if clinic.reply_address %}, and after {% else %} whom to call instead."
+)
 _NAME_FIRST = re.compile(r"\s*\{\{[-+]?\s*clinic\.name\b")
 
 
@@ -54,6 +59,8 @@ def _block_remarks(plan: Plan, step: Step, block: str, source: str) -> Iterator[
     yield from _discretion(plan, step, block, source)
     if step.ask == "score" and block != "subject" and not said.shows_scale(words):
         yield Remark("error", start, "It asks for a score without its range; write 0 (none) to 10 (worst).")
+    if step.ask == "score" and block == "email" and "clinic.reply_address" not in source:
+        yield Remark("warning", start, _NOBODY_READS)
     if block == "sms" and not _NAME_FIRST.match(source):
         yield Remark("error", start, "The SMS does not begin with who writes; begin it {{ clinic.name }}:")
     if block == "sms" and not said.tells_how_to_stop(words):

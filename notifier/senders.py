@@ -34,6 +34,7 @@ class Terms:
     rates: Mapping[str, float]  # messages a second, by channel; none: no limit
     links: Links | None = None
     kinds: frozenset[str] | None = None  # only these; a test message sends nothing else along
+    reply_address: str = ""  # of the mailbox that this program reads
 
 
 @dataclass(slots=True)

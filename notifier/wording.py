@@ -53,6 +53,7 @@ def ready(case: Case, now: datetime) -> Ready:
         validity_seconds=None if message.useful_until is None else _seconds(now, message.useful_until),
         status_callback=case.links.status_callback(message.id, attempt) if case.links else None,
         unsubscribe=Unsubscribe(unsubscribe) if is_email and unsubscribe else None,
+        in_reply_to=_answered(case),
     )
     gap = case.plan.pace.min_gap if case.definition is not None else _NO_GAP
     size = words.size if isinstance(words, RenderedSms) else None
@@ -60,6 +61,13 @@ def ready(case: Case, now: datetime) -> Ready:
 
 
 _NO_GAP = timedelta(0)
+
+
+def _answered(case: Case) -> str:
+    """The mail that this one answers, so that mail programs show both as one conversation."""
+    reply = case.answers
+    by_mail = reply is not None and reply.channel == case.message.channel == "email"
+    return reply.provider_id if reply is not None and by_mail else ""
 
 
 def reference_of(message: Message, clinic: Clinic) -> str:
@@ -97,7 +105,9 @@ def _literal(text: str) -> str:
 
 def _context(case: Case) -> Context:
     plan = case.definition.plan if case.definition is not None else None
-    context = context_of(case.clinic, case.patient, case.treatment, plan, case.tz)
+    context = context_of(
+        case.clinic, case.patient, case.treatment, plan, case.tz, reply_address=case.reply_address
+    )
     return replace(context, to_staff=case.message.kind == Kind.ALERT)
 
 
@@ -109,6 +119,7 @@ def context_of(
     tz: ZoneInfo,
     *,
     language: str = "",
+    reply_address: str = "",
 ) -> Context:
     """The values that texts may use; dates and times on the patient's own calendar and clock.
 
@@ -119,7 +130,7 @@ def context_of(
     visit_at = to_local(visit, tz) if visit is not None else None
     return rendering.context(
         language=language,
-        clinic=clinic_values(clinic),
+        clinic=clinic_values(clinic) | {"reply_address": reply_address},
         patient={"first_name": _greeted(patient)},
         practitioner={"name": treatment.practitioner if treatment is not None else None},
         treatment={

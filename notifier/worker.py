@@ -54,6 +54,7 @@ def open_dispatcher(
         rates=rates,
         links=links_of(settings),
         kinds=kinds,
+        reply_address=settings.reply_address,
     )
     policy = Policy(
         RetryPolicy(base=delivery.retry_base, longest=delivery.retry_max),

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from notifier.config import AlertContact, Settings, load
+from notifier.config import AlertContact, EmailSettings, InboundMailSettings, Settings, load
 from notifier.errors import ConfigError
 from notifier.resources import example_config
 
@@ -387,6 +387,25 @@ def test_settings_that_do_not_go_together_are_refused(toml: str, words: str, wri
 )
 def test_settings_that_go_together_are_taken(toml: str, write: Write) -> None:
     load(write(toml), {})
+
+
+@pytest.mark.parametrize(
+    ("reply_to", "host", "username", "read_at"),
+    [
+        ("desk@clinic.example", "", "", ""),  # a person reads it
+        ("desk@clinic.example", "imap.example", "care@clinic.example", "desk@clinic.example"),
+        ("", "imap.example", "care@clinic.example", "care@clinic.example"),
+        ("", "imap.example", "u1234", "from@clinic.example"),
+    ],
+)
+def test_replies_are_read_only_where_there_is_a_mailbox(
+    reply_to: str, host: str, username: str, read_at: str
+) -> None:
+    settings = Settings(
+        email=EmailSettings(from_address="from@clinic.example", reply_to=reply_to),
+        inbound_mail=InboundMailSettings(host=host, username=username),
+    )
+    assert settings.reply_address == read_at
 
 
 def test_all_problems_come_at_once_a_line_each_and_say_where_they_stand(write: Write) -> None:

@@ -33,6 +33,7 @@ LONG = {
         "emergency_number": "112",
         "crisis_line": "116 123",
         "opens_next": "Wed 30 Sep 10:30 AM",
+        "reply_address": "aftercare@northside-physio.example",
     },
     "patient": {"first_name": "Maximilianus"},
     "practitioner": {"name": "Dr Alexandria Montgomery"},

@@ -114,7 +114,8 @@ def test_every_setting_that_is_named_exists(path: Path) -> None:
         f"{section}.{key}".lower() for section, key in re.findall(r"NOTIFIER_([A-Z_]+?)__([A-Z_]+)", text)
     }
     plain = {name.removesuffix("_file") if name not in settings() else name for name in named | variables}
-    files = (".toml", ".py", ".md", ".name", ".phone", ".crisis_line", ".opens_next", ".emergency_number")
+    of_clinics = (".name", ".phone", ".crisis_line", ".opens_next", ".emergency_number", ".reply_address")
+    files = (".toml", ".py", ".md", *of_clinics)
     assert {name for name in plain - settings() if not name.endswith(files)} == set()
 
 

@@ -332,9 +332,17 @@ def test_who_is_asked_for_a_score_is_shown_the_range(tmp_path: Path) -> None:
     asking = f'{PLAN}ask = "score"\n'
     good = {"sms": f"{SMS} From 0 to 10?", "email": "Hi,\n\nfrom 0 (none) to 10 (worst)?"}
     assert found(folder(tmp_path, asking, day0_en=text(**good), day0_es=text(sms=f"{SMS} De 1 a 10."))) == [
+        ("warning", "day0.en.j2", 6),
         ("error", "day0.es.j2", 1),
         ("error", "day0.es.j2", 6),
+        ("warning", "day0.es.j2", 6),
     ]
+
+
+def test_an_email_asks_for_a_score_only_where_replies_to_it_are_read(tmp_path: Path) -> None:
+    asking = "{% if clinic.reply_address %}From 0 (none) to 10 (worst)?{% else %}Call us.{% endif %}"
+    words = text(sms=f"{SMS} From 0 to 10?", email=f"Hi,\n\n{asking}")
+    assert found(folder(tmp_path, f'{PLAN}ask = "score"\n', day0_en=words, day0_es=words)) == []
 
 
 def test_a_step_needs_words_for_a_channel_that_it_takes(tmp_path: Path) -> None:

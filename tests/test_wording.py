@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from sqlalchemy import Engine, update
 from notifier import plans
 from notifier.envelope import Accepted, OutboundMessage, Unsubscribe
 from notifier.links import Links
-from notifier.models import Clinic, Message, Patient, Sender
+from notifier.models import Clinic, Message, Patient, Reply, Sender
 from notifier.patients import PatientEntry
 from notifier.planfiles import find_folder, read_content
 from notifier.rules.delivery import Kind, Status
@@ -146,6 +148,49 @@ def test_twilio_is_told_where_to_report_the_attempt(shift: Shift) -> None:
     row = shift.rows(treatment)["day0-what-you-may-feel"]
     (message,) = given_to_provider(shift, DUE0, sms={"receive": "webhook"}, **PUBLIC)
     assert message.status_callback == f"https://care.example/webhooks/twilio/status/{row.id}/1"
+
+
+# Replies by e-mail
+
+
+MAILBOX = {"inbound_mail": {"host": "imap.example", "username": "care@riverside.example", "password": "x"}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "asks"), [({}, False), (MAILBOX, True)], ids=["nobody reads replies", "replies are read"]
+)
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_an_email_asks_for_a_score_only_where_the_answer_is_read(
+    shift: Shift, settings: dict[str, Any], asks: bool, language: str
+) -> None:
+    treatment = shift.log(replace(cast.EDWARD, language=language))
+    row = shift.rows(treatment)["day2-soreness-score"]
+    with shift.change() as session:
+        session.execute(update(Message).where(Message.id != row.id).values(status="skipped", reason="-"))
+    shift.clock.jump(row.due_at or cast.OPENED)
+    (message,) = given_to_provider(shift, **settings)
+    assert ("10" in message.subject, bool(re.search(r"\b10\b", message.text))) == (asks, asks)
+    assert "555-0100" in message.text
+
+
+@pytest.mark.parametrize(("came_by", "joins"), [("email", "<m1@mail.example>"), ("sms", "")])
+def test_an_answer_to_an_email_joins_its_conversation(shift: Shift, came_by: str, joins: str) -> None:
+    with shift.change() as session:
+        reply = Reply(
+            clinic_id=shift.clinic.id,
+            channel=came_by,
+            provider_id="<m1@mail.example>",
+            from_address="ana@example.com",
+            to_address="care@riverside.example",
+            body="Can I swim?",
+            received_at=shift.clock.now(),
+        )
+        session.add(reply)
+        session.flush()
+        reply_id = reply.id
+    shift.write(Kind.ANSWER, channel="email", to="ana@example.com", reply_id=reply_id)
+    (message,) = given_to_provider(shift)
+    assert message.in_reply_to == joins
 
 
 # Words that were made before

@@ -40,7 +40,7 @@ def settings(folder: Path, **delivery: Any) -> Settings:
         "lookup_gap": SOON,
         "threads": 4,
     }
-    sections = {key: delivery.pop(key) for key in ("sms", "email", "web") if key in delivery}
+    sections = {key: delivery.pop(key) for key in ("sms", "email", "web", "inbound_mail") if key in delivery}
     return Settings.model_validate({"delivery": given | delivery} | sections)
 
 

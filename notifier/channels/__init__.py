@@ -13,7 +13,7 @@ from notifier.envelope import Accepted, Found, OutboundMessage
 
 if TYPE_CHECKING:
     from notifier.channels.outbox import Outbox
-    from notifier.config import Settings
+    from notifier.config import EmailSettings, Settings
 
 
 class Channel(Protocol):
@@ -64,5 +64,13 @@ def _providers(settings: Settings) -> dict[str, Channel]:
     if settings.email.host:
         from notifier.channels.smtp_email import SmtpEmail
 
-        found["email"] = SmtpEmail(settings.email, threads=settings.delivery.threads)
+        found["email"] = SmtpEmail(_answered_at(settings), threads=settings.delivery.threads)
     return found
+
+
+def _answered_at(settings: Settings) -> EmailSettings:
+    """Replies go to the mailbox that is read, where there is one; else to whom email.reply_to names."""
+    email, read_at = settings.email, settings.reply_address
+    if read_at in ("", email.from_address):
+        return email
+    return email.model_copy(update={"reply_to": read_at})

@@ -65,6 +65,7 @@ def compose(message: OutboundMessage, settings: EmailSettings) -> Mail:
         ("Date", format_datetime(datetime.now(UTC))),
         ("Message-ID", message_id),
         *_answers(message.reply_to or settings.reply_to),
+        *_continues(message.in_reply_to),
         *_unsubscribe(message),
         ("Auto-Submitted", "auto-generated"),
         ("MIME-Version", "1.0"),
@@ -104,6 +105,13 @@ def _ours(written: str, setting: str) -> Address:
 
 def _answers(written: str) -> list[tuple[str, str]]:
     return [("Reply-To", _ours(written, "email.reply_to").text)] if written else []
+
+
+def _continues(answered: str) -> list[tuple[str, str]]:
+    """A mail without a Message-ID of its own cannot be named."""
+    if not re.fullmatch(r"<[!-;=?-~]{1,252}>", answered):
+        return []
+    return [("In-Reply-To", answered), ("References", answered)]
 
 
 def _unsubscribe(message: OutboundMessage) -> list[tuple[str, str]]:

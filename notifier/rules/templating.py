@@ -37,6 +37,12 @@ _TABLE = (
     Variable("clinic.emergency_number", "the number for an ambulance, such as 911 or 112", "911", "112"),
     Variable("clinic.crisis_line", "the local line for a mental health crisis", "988", "116 123"),
     Variable("clinic.opens_next", "when the clinic opens next", "8:00 AM", "Wed 30 Sep 10:30 AM"),
+    Variable(
+        "clinic.reply_address",
+        "where replies to e-mails are read; nothing where nobody reads them at once",
+        "care@acland.example",
+        "aftercare@northside-physio.example",
+    ),
     Variable("patient.first_name", "the patient's first name", "Al", "Maximilianus"),
     Variable(
         "practitioner.name", "who treated; nothing when not recorded", "Ana Ruiz", "Dr Alexandria Montgomery"

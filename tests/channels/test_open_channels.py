@@ -11,7 +11,13 @@ import pytest
 
 from notifier.channels import Findable, open_channels
 from notifier.channels.outbox import Outbox
-from notifier.config import DeliverySettings, EmailSettings, Settings, SmsSettings
+from notifier.config import (
+    DeliverySettings,
+    EmailSettings,
+    InboundMailSettings,
+    Settings,
+    SmsSettings,
+)
 from notifier.rules.delivery import ErrorClass
 from tests.channels.cast import ANA_MAIL, ANA_PHONE, email_settings, mail, refusal, sms_settings, text
 from tests.servers.smtp_server import SmtpServer
@@ -151,3 +157,16 @@ def test_providers_that_are_not_used_are_not_imported(tmp_path: Path) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert ran.stdout.strip() == "set()"
+
+
+def test_replies_go_to_the_mailbox_that_is_read_where_there_is_one(
+    tmp_path: Path, mail_server: SmtpServer
+) -> None:
+    read_by_a_person = settings(tmp_path, "live", email=email_settings(mail_server))
+    inbound = InboundMailSettings(host="imap.example", username="replies@clinic.example", password="x")
+    for chosen in (read_by_a_person, read_by_a_person.model_copy(update={"inbound_mail": inbound})):
+        channels = open_channels(chosen)
+        channels["email"].send(mail())
+        close(channels)
+    headers = [kept.message["Reply-To"] for kept in mail_server.mails]
+    assert headers == [None, "replies@clinic.example"]

@@ -107,6 +107,13 @@ def test_without_a_reply_address_there_is_no_header_for_it() -> None:
     assert parsed(MAIL, EmailSettings(from_address="care@clinic.example"))["Reply-To"] is None
 
 
+def test_an_answer_joins_the_conversation_that_it_answers() -> None:
+    read = parsed(mail(in_reply_to="<CAF00d@mail.example>"))
+    assert (read["In-Reply-To"], read["References"]) == ("<CAF00d@mail.example>",) * 2
+    for unusable in ("", "sha256:0f", "<a b>", "<a\r\nBcc: eve@example.com>"):
+        assert parsed(mail(in_reply_to=unusable))["References"] is None
+
+
 INJECTIONS = [
     "Hello\r\nBcc: eve@example.com",
     "Hello\nBcc: eve@example.com",
