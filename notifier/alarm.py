@@ -34,6 +34,7 @@ class Alarm:
     ringing: tuple[Ringing, ...] = ()
     emergencies: int = 0
     urgent: int = 0
+    urgent_at: str = "/inbox"  # where they stand
     stamp: str = ""
 
 
@@ -52,9 +53,10 @@ def look(session: Session, clinic_id: int) -> Alarm:
     emergencies = [alert for alert in rows if alert.severity == Severity.EMERGENCY]
     shown = tuple(ringing(session, alert) for alert in emergencies[:_SHOWN])
     said = [(each.alert.id, each.alert.summary, each.who, each.phone, each.problems) for each in shown]
-    urgent = len(rows) - len(emergencies)
-    stamp = hashlib.sha256(repr((said, len(emergencies), urgent)).encode()).hexdigest()[:12]
-    return Alarm(shown, len(emergencies), urgent, stamp)
+    urgent = [alert for alert in rows if alert.severity == Severity.URGENT]
+    where = "/inbox" if all(alert.reply_id is not None for alert in urgent) else "/today"
+    stamp = hashlib.sha256(repr((said, len(emergencies), len(urgent), where)).encode()).hexdigest()[:12]
+    return Alarm(shown, len(emergencies), len(urgent), where, stamp)
 
 
 def ringing(session: Session, alert: Alert) -> Ringing:
