@@ -69,7 +69,11 @@ class Turn:
 
 def of_patient(session: Session, patient: Patient) -> list[Turn]:
     """Also what came from a phone that this patient shares, where nobody can tell who wrote it."""
-    own = Reply.patient_id == patient.id
+    return _together(session, _replies(session, from_patient(patient)), Message.patient_id == patient.id)
+
+
+def from_patient(patient: Patient) -> ColumnElement[bool]:
+    """The replies of a patient, and those that may be theirs."""
     shared = [
         and_(
             Reply.clinic_id == patient.clinic_id,
@@ -80,8 +84,7 @@ def of_patient(session: Session, patient: Patient) -> list[Turn]:
         for channel, address in (("sms", patient.phone), ("email", patient.email))
         if address
     ]
-    replies = _replies(session, or_(own, *shared))
-    return _together(session, replies, Message.patient_id == patient.id)
+    return or_(Reply.patient_id == patient.id, *shared)
 
 
 def of_reply(session: Session, clinic: Clinic, reply: Reply) -> list[Turn]:

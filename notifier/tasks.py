@@ -29,7 +29,7 @@ def open_tasks(session: Session, clinic: Clinic, now: datetime) -> list[Task]:
     tasks = [
         *_alerts(session, clinic),
         *(_stopped(stopped, now) for stopped in task_sources.stopped_senders(session, clinic, now)),
-        *task_replies.open_tasks(session, clinic),
+        *task_replies.open_tasks(session, clinic, now),
         *of_messages,
         *_nothing_logged(session, clinic, now),
         *(

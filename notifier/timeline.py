@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from notifier import alerts_telling, message_actions, messages, resending, wording
+from notifier import alerts_telling, conversation, message_actions, messages, resending, wording
 from notifier.cases import gather
 from notifier.course import Course, Placed, courses
 from notifier.errors import NotifierError
@@ -74,7 +74,7 @@ def of_patient(
 
 
 def _replies(session: Session, patient: Patient) -> Sequence[Reply]:
-    query = select(Reply).where(Reply.patient_id == patient.id)
+    query = select(Reply).where(conversation.from_patient(patient))
     return session.scalars(
         query.order_by(Reply.received_at.desc(), Reply.id.desc()).limit(_OTHERS_SHOWN)
     ).all()
@@ -115,7 +115,9 @@ def stamp(session: Session, patient: Patient, now: datetime) -> str:
         .order_by(Treatment.id)
     )
     heard = session.execute(
-        select(Reply.id, Reply.handled_at).where(Reply.patient_id == patient.id).order_by(Reply.id)
+        select(Reply.id, Reply.handled_at, Reply.patient_id)
+        .where(conversation.from_patient(patient))
+        .order_by(Reply.id)
     )
     consents = session.scalar(select(func.max(ConsentEntry.id)).where(ConsentEntry.patient_id == patient.id))
     scores = session.execute(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from notifier import consent_changes, message_actions, task_marks, tasks
+from notifier import consent_changes, inbox_handling, message_actions, staff_answers, task_marks, tasks
 from notifier.consent_changes import Said
 from notifier.models import Alert, Clinic, Treatment
 from notifier.task_kinds import Do, Rank, Task
@@ -255,3 +255,15 @@ def test_what_patients_wrote_leads_into_the_inbox_once(session: Session, clinic:
     alert.acknowledged_at = NOW
     first = told(session, clinic)[0]
     assert (first.rank, first.do, first.what) == (Rank.ALERT, Do.READ, "Alice Moreau: call back.")
+
+
+def test_an_answer_that_never_left_comes_back_to_the_desk(session: Session, clinic: Clinic) -> None:
+    alice = log(session, clinic).patient
+    reply = wrote(session, clinic, alice, "May I run?", when=NOW)
+    message = staff_answers.write(session, clinic, alice, "sms", "Yes.", reply=reply, now=NOW, actor=DESK)
+    inbox_handling.done(session, reply, how="answered", now=NOW, actor=DESK)
+    assert told(session, clinic) == []
+    message.status, message.reason = "skipped", "This address opted out."
+    task = only(session, clinic)
+    assert (task.rank, task.what) == (Rank.NOT_REACHED, "Your answer to Alice Moreau was not sent.")
+    assert (task.why, task.reply_id) == ("This address opted out.", reply.id)

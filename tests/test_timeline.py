@@ -20,7 +20,9 @@ from tests.cast import (
     DAY1,
     DESK,
     EDWARD,
+    LEO,
     LOGGED,
+    MIA,
     SCORE,
     at,
     attempted,
@@ -68,6 +70,14 @@ def test_replies_stand_between_the_messages(session: Session, clinic: Clinic) ->
     story = timeline.of_patient(session, clinic, treatment.patient, at("2026-02-04 18:00")).story
     assert [getattr(item, "reply", None) for item in story] == [None, reply, None]
     assert timeline.stamp(session, treatment.patient, NOW) != before
+
+
+def test_a_reply_from_a_shared_phone_stands_with_each(session: Session, clinic: Clinic) -> None:
+    mia, leo = log(session, clinic, MIA).patient, log(session, clinic, LEO).patient
+    reply = wrote(session, clinic, None, "Who?", sender=mia.phone or "")
+    for patient in (mia, leo):
+        (heard,) = timeline.of_patient(session, clinic, patient, NOW).replies
+        assert heard.reply is reply
 
 
 def test_what_was_dropped_before_its_time_is_neither_past_nor_coming(
