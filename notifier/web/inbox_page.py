@@ -12,7 +12,7 @@ from fastapi import Response
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import conversation, inbox, inbox_handling, quick_answers, staff_answers, text_sizes
+from notifier import conversation, inbox, inbox_handling, quick_answers, scores, staff_answers, text_sizes
 from notifier.conversation import Turn
 from notifier.course import Course, courses
 from notifier.inbox import Entry, Show
@@ -160,7 +160,7 @@ def beside(session: Session, clinic: Clinic, talk: Talk, now: datetime) -> Besid
     if treatment is None:
         return Beside(None, None)
     (course,) = courses(session, clinic, [treatment], [talk.patient])
-    return Beside(course, line_of(course, now))
+    return Beside(course, line_of(course, now, scores.of_treatment(session, treatment)))
 
 
 @dataclass(frozen=True, slots=True)
