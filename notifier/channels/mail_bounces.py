@@ -12,8 +12,8 @@ from datetime import datetime
 from notifier.channels.mail_parts import Parts
 from notifier.channels.smtp_errors import readable
 from notifier.envelope import DeliveryReport
-from notifier.rules.delivery import Status
-from notifier.rules.mail_codes import telling_code
+from notifier.rules.delivery import ErrorClass, Status
+from notifier.rules.mail_codes import error_class, telling_code
 
 # The Message-IDs that `smtp_mime` makes of a reference.
 _OURS = re.compile(r"<(\d+\.\d{20}\.[^<>@\s]+|[0-9a-f]{40})@[^<>@\s]+>")
@@ -26,6 +26,12 @@ _ACTIONS = {
     "relayed": Status.SENT,
     "expanded": Status.SENT,
 }
+_CAME_BACK = {
+    ErrorClass.ADDRESS: "The mail came back: nobody is reached at this address; ask the patient for another",
+    ErrorClass.FEW_TRIES: "The mail came back: the mailbox is full, or its server could not be reached",
+    ErrorClass.CONTENT: "The mail came back: the patient's mail server refused it",
+}
+_ENOUGH = 160  # characters of the server's own words
 _SERVERS = re.compile(
     r"(mailer-daemon|postmaster|mail-daemon|microsoftexchange[0-9a-f]*|mdaemon)@", re.IGNORECASE
 )
@@ -89,14 +95,18 @@ def _original(parts: Parts) -> str:
 
 
 def _report(said: _Said, about: str, received_at: datetime) -> DeliveryReport:
+    words, means = readable(said.words), error_class(said.code)
+    failed = _ACTIONS[said.action] is Status.FAILED
     return DeliveryReport(
         provider_id=about,
         status=_ACTIONS[said.action],
         provider_status=said.action,
         received_at=received_at,
         code=said.code or None,
-        raw={"said": readable(said.words)},
+        raw={"said": words},
         provider="smtp",
+        error_class=means if failed else ErrorClass.UNLISTED,
+        said=f"{_CAME_BACK.get(means, 'The mail came back')} ({words[:_ENOUGH]})." if failed else "",
     )
 
 

@@ -55,6 +55,11 @@ def test_a_bounce_says_which_of_our_mails_it_is_about_and_what_became_of_it(name
     assert words in report.raw["said"]
     assert "ana.nunez" not in report.raw["said"]
     assert error_class(code) == means
+    if status is Status.FAILED:
+        assert report.error_class == means
+        assert report.said.startswith("The mail came back: ")
+    else:
+        assert (report.error_class, report.said) == (ErrorClass.UNLISTED, "")
 
 
 def test_a_bounce_that_names_no_mail_is_kept_for_a_person() -> None:
