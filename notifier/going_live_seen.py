@@ -10,9 +10,9 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import answer_texts, clinics, plans
+from notifier import answer_texts, clinics, plans, receivers
 from notifier.config import Settings
-from notifier.models import AlertContact, Clinic, Membership, Receiver, Staff
+from notifier.models import AlertContact, Clinic, Membership, Staff
 
 _SHORTEST_KEY = 32
 NO_CHANNEL: Final = "Neither SMS nor e-mail is configured, so nothing can be sent."
@@ -117,26 +117,17 @@ def _answers(it: Installation) -> Seen:
 def _receiving_sms(it: Installation) -> Seen:
     if it.no_sms:
         return Seen(unneeded=it.no_sms)
-    why_not = _why_unheard(it, "sms")
-    return Seen(lacks=f"Replies by SMS are not received: {why_not}") if why_not else Seen(has="They do.")
+    why_not = receivers.is_receiving(it.session, it.settings, "sms")
+    return Seen(lacks=why_not) if why_not else Seen(has="They do.")
 
 
 def _receiving_mail(it: Installation) -> Seen:
     if it.no_mail:
         return Seen(unneeded=it.no_mail)
-    why_not = _why_unheard(it, "email")
-    reply_to = it.settings.email.reply_to
-    if why_not and not reply_to:
-        return Seen(lacks=f"Replies by e-mail are not received: {why_not}")
-    return Seen(has=f"A person has to read {reply_to}: {why_not}" if why_not else "They do.")
-
-
-def _why_unheard(it: Installation, channel: str) -> str:
-    kind = "twilio" if channel == "sms" else "imap"
-    row = it.session.scalar(select(Receiver).where(Receiver.name.startswith(kind)).limit(1))
-    if row is None or row.worked_at is None:
-        return "nothing has asked for them yet. Start the worker."
-    return row.problem
+    why_not, reply_to = receivers.is_receiving(it.session, it.settings, "email"), it.settings.email.reply_to
+    if why_not and reply_to and not it.settings.inbound_mail.host:
+        return Seen(has=f"A person has to read {reply_to} every working day.")
+    return Seen(lacks=why_not) if why_not else Seen(has="They do.")
 
 
 def _contacts(it: Installation) -> Seen:

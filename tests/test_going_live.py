@@ -4,16 +4,17 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from notifier import answer_texts, clinics, going_live, plans, staff
 from notifier.config import EmailSettings, Settings, SmsSettings, WebSettings
+from notifier.db import RealTime
 from notifier.errors import InputError, NotFoundError
 from notifier.going_live import Item
 from notifier.going_live_seen import LOOK
 from notifier.going_live_steps import BY_KEY, GROUPS, STEPS
-from notifier.models import AlertContact, AuditEntry, Clinic, PlanRow, Staff
+from notifier.models import AlertContact, AuditEntry, Clinic, PlanRow, Receiver, Staff
 from tests.cast import DESK, LOGGED, on_sqlite
 
 MAIL = EmailSettings(host="mail.riverside.example", from_address="care@riverside.example")
@@ -87,6 +88,32 @@ def test_what_rows_and_settings_show_ticks_itself(session: Session, clinic: Clin
 def content(session: Session, row: PlanRow) -> dict[str, Any]:
     known = plans.current_version(session, row).content
     return {**known, "plan": {**known["plan"], "window": ["10:00", "18:00"]}}
+
+
+@pytest.mark.parametrize(("ago", "is_heard"), [(None, False), (60.0, True), (3600.0, False)])
+def test_replies_come_in_as_long_as_somebody_fetches_them(
+    ago: float | None, is_heard: bool, session: Session, clinic: Clinic
+) -> None:
+    worked = RealTime(-ago) if ago is not None else None
+    for name in ("twilio", "imap"):
+        session.add(Receiver(name=name, problem="It does not answer."))
+        session.flush()
+        session.execute(update(Receiver).where(Receiver.name == name).values(worked_at=worked))
+    session.expire_all()
+    inbound = {"host": "mail", "username": "u", "password": "p"}
+    set_up: dict[str, Any] = {"sms": SMS, "email": MAIL, "inbound_mail": inbound}
+    for key in ("receiving-sms", "receiving-mail"):
+        found = seen(session, clinic, key, **set_up)
+        assert found.is_done is is_heard
+        assert found.seen.lacks.endswith("" if is_heard else " It does not answer.")
+
+
+@on_sqlite
+def test_without_a_mailbox_of_its_own_a_person_reads_what_is_mailed(session: Session, clinic: Clinic) -> None:
+    assert not seen(session, clinic, "receiving-mail", email=MAIL).is_done
+    with_person = MAIL.model_copy(update={"reply_to": "desk@riverside.example"})
+    found = seen(session, clinic, "receiving-mail", email=with_person)
+    assert (found.is_done, "desk@riverside.example" in found.seen.has) == (True, True)
 
 
 @on_sqlite

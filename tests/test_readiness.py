@@ -58,7 +58,7 @@ def test_each_thing_is_named_with_what_to_do_about_it(session: Session, clinic: 
     ("sections", "named"),
     [
         ({"email": EmailSettings()}, "Neither SMS nor e-mail is configured, so nothing can be sent. Write"),
-        ({"sms": SMS}, "Replies by SMS are not received: "),
+        ({"sms": SMS}, "Replies by SMS are not received yet: "),
         ({}, ""),
     ],
 )
