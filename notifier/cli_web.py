@@ -39,6 +39,7 @@ def _serve(config: Path | None, *, with_worker: bool) -> None:
 
 
 def _answer(app: App, stopping: threading.Event, closing: ExitStack, *, with_worker: bool) -> None:
+    from notifier.receiving import Receiving
     from notifier.retiming_run import Retimer
     from notifier.web.app import create_app
     from notifier.web.server import address_of, listen, serve
@@ -46,7 +47,10 @@ def _answer(app: App, stopping: threading.Event, closing: ExitStack, *, with_wor
     from notifier.worker import Worker
 
     listening = closing.enter_context(listen(app.settings.web.host, app.settings.web.port))
-    beside: list[Beside] = [Retimer(app.engine, app.clock)]
+    beside: list[Beside] = [
+        Retimer(app.engine, app.clock),
+        Receiving(app.engine, app.clock, app.settings),
+    ]
     if with_worker:
         channels = sending_channels(app, closing)
         beside.append(Worker(app.engine, app.clock, channels, app.settings))

@@ -71,14 +71,22 @@ def _drain(app: App, channels: dict[str, Channel], stopping: threading.Event) ->
 
 
 def _run(app: App, channels: dict[str, Channel], stopping: threading.Event) -> None:
+    from notifier.receiving import Receiving
+    from notifier.retiming_run import Retimer
     from notifier.worker import Worker
 
-    running = Worker(app.engine, app.clock, channels, app.settings)
-    running.start()
+    running = (
+        Worker(app.engine, app.clock, channels, app.settings),
+        Retimer(app.engine, app.clock),
+        Receiving(app.engine, app.clock, app.settings),
+    )
+    for each in running:
+        each.start()
     log.info("worker started, delivery.mode is %s", app.settings.delivery.mode)
     stopping.wait()
     log.info("stopping: finishing what is in flight")
-    running.stop()
+    for each in running:
+        each.stop()
     log.info("stopped")
 
 

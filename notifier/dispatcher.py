@@ -79,7 +79,7 @@ class Dispatcher:
             engine,
             channels,
             terms,
-            lookup_after=policy.lookup_after,
+            policy=policy,
             lookup_gap=lookup_gap,
             answered=self._came_back.put,
         )

@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
 
-from notifier import settling
+from notifier import reports, settling
 from notifier.channels import Channel, Findable
 from notifier.db import reading, transaction
 from notifier.errors import DatabaseUnavailable
+from notifier.outcomes import Policy
 from notifier.senders import Terms
 from notifier.settling import Answer, Doubt
 
@@ -36,12 +37,12 @@ class Doubts:
         channels: Mapping[str, Channel],
         terms: Terms,
         *,
-        lookup_after: timedelta,
+        policy: Policy,
         lookup_gap: timedelta,
         answered: Callable[[Answer], None],
     ) -> None:
         self._engine, self._channels, self._terms = engine, channels, terms
-        self._lookup_after, self._lookup_gap = lookup_after, lookup_gap
+        self._policy, self._lookup_gap = policy, lookup_gap
         self._answered = answered
         self._pool = ThreadPoolExecutor(_AT_A_TIME, thread_name_prefix="ask")
         self._looked_at = float("-inf")
@@ -56,7 +57,7 @@ class Doubts:
             return
         with transaction(self._engine) as session:
             lost = settling.expire_leases(
-                session, now=now, lookup_after=self._lookup_after, worker=self._terms.worker
+                session, now=now, lookup_after=self._policy.lookup_after, worker=self._terms.worker
             )
             doubts = settling.take_doubts(
                 session, self._terms.channels, gap=self._lookup_gap, limit=_AT_A_TIME
@@ -74,7 +75,10 @@ class Doubts:
         self.busy -= 1
         try:
             with transaction(self._engine) as session:
-                settling.settle(session, answer, now=now, gap=self._lookup_gap, worker=self._terms.worker)
+                worker = self._terms.worker
+                report = settling.settle(session, answer, now=now, gap=self._lookup_gap, worker=worker)
+                if report is not None:
+                    reports.apply(session, report, policy=self._policy, now=now, actor=worker)
         except DatabaseUnavailable:
             raise
         except Exception:

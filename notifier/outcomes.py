@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from notifier import alerts_delivery, fallback, settling, suppressions
 from notifier.cases import gather
+from notifier.config import Settings
 from notifier.db import RealTime
 from notifier.envelope import Accepted
 from notifier.errors import ChannelError
@@ -29,9 +30,13 @@ from notifier.rules.delivery import (
     StopSender,
     after_error,
     may_move,
+    report_applies,
 )
 
 log = logging.getLogger(__name__)
+
+
+_AWAITED = (Status.ACCEPTED, Status.SENT, Status.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,22 @@ class Policy:
     breaker_probe: timedelta
 
 
+def policy_of(settings: Settings) -> Policy:
+    delivery = settings.delivery
+    return Policy(
+        RetryPolicy(base=delivery.retry_base, longest=delivery.retry_max),
+        lookup_after=delivery.lookup_after,
+        breaker_probe=delivery.breaker_probe,
+    )
+
+
 def record_all(
     session: Session, outcomes: Sequence[Outcome], policy: Policy, *, now: datetime, worker: str
 ) -> None:
     """Write what the attempts became. An older attempt never changes a row that a newer one holds."""
     if not outcomes:
         return
-    recorder = _Recorder(session, policy, now, worker)
+    recorder = Recorder(session, policy, now, worker)
     _lock_patients(session, outcomes)
     messages, attempts = _rows(session, outcomes)
     for outcome in outcomes:
@@ -90,7 +104,7 @@ def _rows(
     return by_id, {(attempt.message_id, attempt.number): attempt for attempt in attempts}
 
 
-class _Recorder:
+class Recorder:
     def __init__(self, session: Session, policy: Policy, now: datetime, worker: str) -> None:
         self.session, self.policy, self.now, self.worker = session, policy, now, worker
         self.events: list[dict[str, Any]] = []
@@ -114,6 +128,28 @@ class _Recorder:
             if current:
                 self._move(message, Status.SCHEDULED, outcome.released, attempt.number)
 
+    def reported(
+        self, message: Message, attempt: Attempt, status: Status, error: ChannelError | None
+    ) -> bool:
+        """What the provider later said about this attempt; whether that changed the row.
+
+        Words come late, twice and in any order: only a higher one counts, for the attempt as for the row.
+        """
+        known = RANK.get(Status(attempt.outcome), 0) if attempt.outcome in RANK else 0
+        if RANK[status] <= known:
+            return False
+        latest = message.attempts == attempt.number
+        before = Status(message.status)
+        applies = latest and report_applies(before, status)
+        if error is not None:
+            self._refused(message, attempt, error, applies, status)
+            attempt.outcome = str(status)
+            return applies
+        attempt.outcome = str(status)
+        if applies:
+            self._move(message, status, "", attempt.number)
+        return applies
+
     def _accepted(self, message: Message, attempt: Attempt, accepted: Accepted, latest: bool) -> None:
         attempt.provider, attempt.provider_id = accepted.provider, accepted.provider_id
         attempt.outcome = str(accepted.status)
@@ -127,12 +163,22 @@ class _Recorder:
             return
         if may_move(before, accepted.status):
             self._move(message, accepted.status, accepted.note, attempt.number)
+            if accepted.provider in settling.REPORTING and accepted.status in (Status.ACCEPTED, Status.SENT):
+                message.lookups, message.lookup_at = 0, RealTime(settling.FIRST_LOOK.total_seconds())
         elif before is Status.SCHEDULED:
             # It was thought lost and about to be sent again. A report still settles it.
             said = f"The provider took it after all, as {accepted.provider_id}; it was not sent again."
             self._move(message, Status.HELD, said, attempt.number)
 
-    def _refused(self, message: Message, attempt: Attempt, error: ChannelError, current: bool) -> None:
+    def _refused(
+        self,
+        message: Message,
+        attempt: Attempt,
+        error: ChannelError,
+        current: bool,
+        final: Status = Status.FAILED,
+    ) -> None:
+        """`final`: what it is where nothing more is tried."""
         said = str(error) or f"The provider gave no reason ({error.error_class})."
         attempt.error_class, attempt.error_code, attempt.error = (
             str(error.error_class),
@@ -164,7 +210,7 @@ class _Recorder:
             case GiveUp(Status.UNKNOWN):
                 self._doubt(message, attempt, said)
             case GiveUp():
-                self._move(message, after.status, f"{said}{self._last_try(attempt)}", attempt.number)
+                self._move(message, final, f"{said}{self._last_try(attempt)}", attempt.number)
                 self.failed.append(message)
 
     def _heed(self, message: Message, error_class: ErrorClass, said: str) -> None:
@@ -218,6 +264,8 @@ class _Recorder:
         assert may_move(before, status), f"{before} → {status}"
         message.status, message.reason, message.reason_code = str(status), reason, ""
         message.lease_until = None
+        if status not in _AWAITED:
+            message.lookup_at = None
         self.events.append(
             {
                 "message_id": message.id,

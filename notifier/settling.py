@@ -15,12 +15,15 @@ from sqlalchemy import and_, case, func, insert, literal_column, or_, select, tu
 from sqlalchemy.orm import Session
 
 from notifier.db import RealTime
-from notifier.envelope import Found, OutboundMessage
+from notifier.envelope import DeliveryReport, Found, OutboundMessage
 from notifier.models import Attempt, Clinic, Message, MessageEvent
 from notifier.rules.delivery import Priority, Status
 from notifier.wording import reference_of
 
 ABSENT_TWICE = 2
+# Providers whose last word comes later, and after how long they are asked where they do not call.
+REPORTING = frozenset({"twilio"})
+FIRST_LOOK = timedelta(seconds=10)
 # For alerts and safety answers: they do not wait until the provider can be asked.
 TWICE_BEATS_NEVER = "In doubt, sent again at once:"
 # A mail server that takes a mail but never says so would otherwise get it for as long as it is useful.
@@ -169,27 +172,37 @@ def _doubt(message: Message, attempt: Attempt, clinic: Clinic) -> Doubt:
     return Doubt(outbound, attempt.claimed_at)
 
 
-def settle(session: Session, answer: Answer, *, now: datetime, gap: timedelta, worker: str) -> None:
+def settle(
+    session: Session, answer: Answer, *, now: datetime, gap: timedelta, worker: str
+) -> DeliveryReport | None:
+    """Returns what was found where it did not arrive: that is applied like every report of it."""
     outbound = answer.doubt.outbound
     message = session.get_one(Message, outbound.message_id, with_for_update={"key_share": True})
     if message.status != Status.UNKNOWN or message.attempts != outbound.attempt:
-        return  # a report or a late answer was quicker
+        return None  # a report or a late answer was quicker
     verdict = _verdict(session, message, answer, now)
+    if isinstance(verdict, DeliveryReport):
+        return verdict
     if verdict is None:
         message.lookup_at = RealTime(gap.total_seconds())
-        return
+        return None
     status, reason = verdict
     message.status, message.reason, message.reason_code = str(status), reason, ""
     message.lookups, message.lookup_at = 0, None
+    if status in (Status.ACCEPTED, Status.SENT) and answer.provider in REPORTING:
+        message.lookup_at = RealTime(FIRST_LOOK.total_seconds())
     if status is Status.UNKNOWN:
-        return
+        return None
     session.execute(
         insert(MessageEvent),
         [_event(message.id, Status.UNKNOWN, status, reason, now, worker, outbound.attempt)],
     )
+    return None
 
 
-def _verdict(session: Session, message: Message, answer: Answer, now: datetime) -> tuple[Status, str] | None:
+def _verdict(
+    session: Session, message: Message, answer: Answer, now: datetime
+) -> tuple[Status, str] | DeliveryReport | None:
     """The status that settles it and why; unknown: it stays so for good; None: ask again later."""
     outbound = answer.doubt.outbound
     if not answer.possible:
@@ -260,22 +273,37 @@ def _not_ours_yet(session: Session, outbound: OutboundMessage, found: Sequence[F
     return [item for item in found if item.provider_id not in known]
 
 
-def _adopt(session: Session, answer: Answer, found: Found, now: datetime) -> tuple[Status, str]:
+def _adopt(
+    session: Session, answer: Answer, found: Found, now: datetime
+) -> tuple[Status, str] | DeliveryReport:
     outbound = answer.doubt.outbound
+    failed = found.status in (Status.FAILED, Status.UNDELIVERED)
     session.execute(
         update(Attempt)
         .where(Attempt.message_id == outbound.message_id, Attempt.number == outbound.attempt)
         .values(
             provider=answer.provider,
             provider_id=found.provider_id,
-            outcome=str(found.status),
+            outcome=str(Status.UNKNOWN if failed else found.status),
             error_code=found.code or "",
             finished_at=now,
         )
         .execution_options(synchronize_session=False)
     )
-    code = f", with code {found.code}" if found.code else ""
-    return found.status, f"Found at the provider as {found.provider_id}: {found.status}{code}."
+    if failed:
+        return DeliveryReport(
+            found.provider_id,
+            found.status,
+            str(found.status),
+            now,
+            code=found.code,
+            message_id=outbound.message_id,
+            attempt=outbound.attempt,
+            provider=answer.provider,
+            error_class=found.error_class,
+            said=found.said,
+        )
+    return found.status, f"Found at the provider as {found.provider_id}: {found.status}."
 
 
 def _event(

@@ -22,9 +22,8 @@ from notifier.config import Settings
 from notifier.dispatcher import Dispatcher
 from notifier.errors import DatabaseUnavailable
 from notifier.links import links_of
-from notifier.outcomes import Policy
+from notifier.outcomes import policy_of
 from notifier.pulse import Pulse
-from notifier.rules.delivery import RetryPolicy
 from notifier.senders import Terms
 from notifier.worker_chores import ChoreRunner
 
@@ -56,17 +55,12 @@ def open_dispatcher(
         kinds=kinds,
         reply_address=settings.reply_address,
     )
-    policy = Policy(
-        RetryPolicy(base=delivery.retry_base, longest=delivery.retry_max),
-        lookup_after=delivery.lookup_after,
-        breaker_probe=delivery.breaker_probe,
-    )
     return Dispatcher(
         engine,
         clock,
         channels,
         terms=terms,
-        policy=policy,
+        policy=policy_of(settings),
         lookup_gap=delivery.lookup_gap,
         timeouts={
             "sms": settings.sms.timeout.total_seconds(),

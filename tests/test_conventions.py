@@ -26,6 +26,8 @@ ENTRY_POINTS = (
     *("initialising", "sending_test"),
     # Carries retimings out in the background, whoever saved the plan.
     "retiming_run",
+    # Fetches what came in, in the background.
+    "receiving",
 )
 # Layer → what it may import, besides itself and the leaves.
 MAY_IMPORT: dict[str, set[str]] = {

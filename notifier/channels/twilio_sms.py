@@ -140,7 +140,8 @@ def _accepted(created: Any) -> Accepted:
 
 def _found(record: Any) -> Found:
     status = STATUSES.get(str(record.status), Status.ACCEPTED)
-    return Found(provider_id=record.sid, status=status, code=_text(record.error_code))
+    code = _text(record.error_code)
+    return Found(record.sid, status, code, error_class(code), meaning(code) if code else "")
 
 
 def _same(record: Any, message: OutboundMessage, sender: dict[str, str], earliest: datetime) -> bool:

@@ -62,6 +62,7 @@ from notifier.web import (
     phone,
     signing,
     unsubscribe,
+    webhooks,
 )
 from notifier.web.pages import STATIC
 from notifier.web.security import Security
@@ -113,6 +114,7 @@ AREAS: Final[tuple[APIRouter, ...]] = (
     demo_bar.router,
     unsubscribe.router,
     alert_page.router,
+    webhooks.router,
     health.router,
     *api.ROUTERS,
 )

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from notifier.channels.twilio_sms import TwilioSms
+from notifier.channels.twilio_words import meaning
 from notifier.envelope import Found
-from notifier.rules.delivery import Status
+from notifier.rules.delivery import ErrorClass, Status
 from tests.channels.cast import TEXT, refusal, sms_settings, text
 from tests.servers.twilio_server import SERVICE, Fault, TwilioServer
 
