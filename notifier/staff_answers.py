@@ -102,10 +102,13 @@ def write(
     *,
     token: str = "",
     reply: Reply | None = None,
+    was_open: bool = False,
     now: datetime,
     actor: str,
 ) -> Message:
     """A message from the clinic in these words. `token`: the same click again is the same message.
+
+    `was_open`: nobody had dealt with the reply when the words were written, so it is not answered twice.
 
     Raises InputError for words that cannot be sent, ConflictError where the patient may not be written to.
     """
@@ -118,6 +121,8 @@ def write(
     known = session.scalar(select(Message).where(Message.clinic_id == clinic.id, Message.dedup_key == key))
     if known is not None:
         return known
+    if was_open and reply is not None:
+        _require_open(session, reply)
     message = _row(session, clinic, patient, _way(session, clinic, patient, reply, channel), words, key, now)
     message.reply_id = reply.id if reply is not None else None
     message.subject = _subject(clinic, reply) if channel == "email" else ""
@@ -129,6 +134,13 @@ def write(
     note(session, message, "message.written", now, actor)
     wake_workers(session)
     return message
+
+
+def _require_open(session: Session, reply: Reply) -> None:
+    session.refresh(reply, with_for_update={"key_share": True})
+    if reply.handled_at is not None:
+        told = inbox_handling.dealt_with(session, reply)
+        raise ConflictError(f"{told} Your answer was not sent; if it is still needed, send it now.")
 
 
 def _checked(words: str, channel: str) -> str:

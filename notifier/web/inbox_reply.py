@@ -85,6 +85,7 @@ def _written(visit: Visit, session: Session, clinic: Clinic, reply: Reply, poste
         words,
         token=posted.text("token")[:64],
         reply=reply,
+        was_open=posted.flag("was_open"),
         now=now,
         actor=visit.actor,
     )

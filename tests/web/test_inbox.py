@@ -176,6 +176,14 @@ def test_the_second_of_two_people_is_told_who_was_quicker(site: Installation) ->
     told = page.one("main [role=alert]").get_text()
     assert "Ada Okoye has dealt with it already, Tue 3 Feb 19:00: no answer needed." in told
     assert row(site, later).handled_at is None  # nobody had it on the screen
+    fern.get(f"/inbox/{later}")
+    ada.get(f"/inbox/{later}")
+    ada.submit(f"/inbox/{later}/answer", {"words": "Yes.", "then": "done"})
+    page = fern.submit(f"/inbox/{later}/answer", {"words": "No.", "then": "done"})
+    assert page.status == 409
+    assert "Your answer was not sent" in page.one("main [role=alert]").get_text()
+    fern.submit(f"/inbox/{later}/answer")  # having read that
+    assert [message.words for message in answers(site, later)] == ["Yes.", "No."]
 
 
 def test_a_shared_phone_stands_with_each_until_somebody_says_who(site: Installation) -> None:
