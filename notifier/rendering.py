@@ -35,6 +35,9 @@ _MONTHS = {
 _UNSENDABLE = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _NUMBER = re.compile(r"\+?[\d\s().\-/]{3,}")
 _SEPARATOR = "---"
+# The sentence that ends an SMS with how to stop. The Spanish word for page has a letter that GSM-7 lacks.
+_STOP = re.compile(r"\bSTOP\b[^.!?]*[.!]?$")
+_YOUR_PAGE = {"en": "Your page", "es": "Su enlace"}
 _PREHEADER = 110  # about what a mail program shows beside the subject
 
 
@@ -134,23 +137,43 @@ def short_date(day: date, language: str) -> str:
 
 
 @overload
-def render(template: TextTemplate, context: Context, *, channel: Literal["sms"]) -> RenderedSms: ...
+def render(
+    template: TextTemplate, context: Context, *, channel: Literal["sms"], page_url: str | None = None
+) -> RenderedSms: ...
 @overload
 def render(
-    template: TextTemplate, context: Context, *, channel: Literal["email"], unsubscribe_url: str | None = None
+    template: TextTemplate,
+    context: Context,
+    *,
+    channel: Literal["email"],
+    unsubscribe_url: str | None = None,
+    page_url: str | None = None,
 ) -> RenderedEmail: ...
 @overload
 def render(
-    template: TextTemplate, context: Context, *, channel: str, unsubscribe_url: str | None = None
+    template: TextTemplate,
+    context: Context,
+    *,
+    channel: str,
+    unsubscribe_url: str | None = None,
+    page_url: str | None = None,
 ) -> RenderedSms | RenderedEmail: ...
 def render(
-    template: TextTemplate, context: Context, *, channel: str, unsubscribe_url: str | None = None
+    template: TextTemplate,
+    context: Context,
+    *,
+    channel: str,
+    unsubscribe_url: str | None = None,
+    page_url: str | None = None,
 ) -> RenderedSms | RenderedEmail:
-    """Raises RenderError where the text has no words for the channel, or needs a value that is not there."""
+    """Raises RenderError where the text has no words for the channel, or needs a value that is not there.
+
+    `page_url` is the patient's own page, which the words then lead to.
+    """
     if channel == "sms" and template.sms is not None:
-        return _sms(template.sms, context)
+        return _sms(template.sms, context, page_url)
     if channel == "email" and template.subject is not None and template.email is not None:
-        return _email(template.subject, template.email, context, unsubscribe_url)
+        return _email(template.subject, template.email, context, unsubscribe_url, page_url)
     raise RenderError(
         f"This text has no words for {channel}. Add them to the plan, or take the channel off it."
     )
@@ -163,15 +186,28 @@ def fill_email(template: TextTemplate, context: Context) -> tuple[str, str]:
     return _one_line(_fill(template.subject, context)), _fill(template.email, context, markdown=True)
 
 
-def _sms(source: str, context: Context) -> RenderedSms:
+def _sms(source: str, context: Context, page_url: str | None) -> RenderedSms:
     text = _one_line(sms_text.fold(_fill(source, context)))
     if not text:
         raise RenderError("The SMS comes out empty for this patient: every word of it stands inside an if.")
+    if page_url:
+        text = _leading_to(text, page_url, context.language)
     return RenderedSms(text, sms_text.measure(text))
 
 
+def _leading_to(text: str, page_url: str, language: str) -> str:
+    """How to stop stays last, where readers look for it."""
+    ending = _STOP.search(text)
+    before, after = (text[: ending.start()], " " + ending[0]) if ending else (text, "")
+    return f"{before.rstrip()} {_YOUR_PAGE.get(language[:2], _YOUR_PAGE['en'])}: {page_url}{after}"
+
+
 def _email(
-    subject_source: str, body_source: str, context: Context, unsubscribe_url: str | None
+    subject_source: str,
+    body_source: str,
+    context: Context,
+    unsubscribe_url: str | None,
+    page_url: str | None,
 ) -> RenderedEmail:
     subject = _one_line(_fill(subject_source, context))
     body = light_markdown.parse(_fill(body_source, context, markdown=True))
@@ -183,6 +219,7 @@ def _email(
     kind = "staff-footer" if context.to_staff else "footer"
     footer = _footer(kind, context.language, tuple(context.values["clinic"].items()))
     ending = f"{footer.text}\n{footer.unsubscribe}: {unsubscribe_url}" if unsubscribe_url else footer.text
+    leads = f"{text}\n\n{footer.page}:\n{page_url}" if page_url else text
     clinic = context.values["clinic"]
     html = _layout().render(
         language=context.language,
@@ -193,8 +230,10 @@ def _email(
         footer=Markup(footer.html),
         unsubscribe=footer.unsubscribe,
         unsubscribe_url=unsubscribe_url,
+        page=footer.page,
+        page_url=page_url,
     )
-    return RenderedEmail(subject, f"{text}\n\n{_SEPARATOR}\n{ending}\n", html)
+    return RenderedEmail(subject, f"{leads}\n\n{_SEPARATOR}\n{ending}\n", html)
 
 
 def _preheader(text: str) -> str:
@@ -278,6 +317,7 @@ class _Footer:
     text: str
     html: str
     unsubscribe: str
+    page: str
 
 
 @lru_cache(maxsize=256)
@@ -288,10 +328,10 @@ def _footer(kind: str, language: str, clinic_items: tuple[tuple[str, object], ..
     template = _environment(markdown=True).select_template(files)
     values = template.new_context({"clinic": clinic})
     with _in_words():
-        notice, unsubscribe = ("".join(template.blocks[name](values)) for name in ("footer", "unsubscribe"))
-    tokens = light_markdown.parse(notice)
+        said = {name: "".join(block(values)).strip() for name, block in template.blocks.items()}
+    tokens = light_markdown.parse(said["footer"])
     html = light_markdown.to_html(tokens, phones=_phones(clinic))
-    return _Footer(light_markdown.to_plain(tokens), html, unsubscribe.strip())
+    return _Footer(light_markdown.to_plain(tokens), html, said["unsubscribe"], said.get("page", ""))
 
 
 @cache

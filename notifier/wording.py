@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from notifier.cases import Case
 
 
+# After the treatment ended; by then everybody has had the last message of their plan.
+PAGE_IS_GOOD = timedelta(days=30)
+
+
 @dataclass(frozen=True, slots=True)
 class Ready:
     """Rendered and addressed: what goes to the provider, and what the address rests for afterwards."""
@@ -35,7 +39,11 @@ def ready(case: Case, now: datetime) -> Ready:
     message = case.message
     unsubscribe = _unsubscribe(case)
     words = rendering.render(
-        _template(case), _context(case), channel=message.channel, unsubscribe_url=unsubscribe
+        _template(case),
+        _context(case),
+        channel=message.channel,
+        unsubscribe_url=unsubscribe,
+        page_url=_page(case),
     )
     is_email = isinstance(words, RenderedEmail)
     attempt = message.attempts + 1
@@ -85,7 +93,18 @@ def _unsubscribe(case: Case) -> str | None:
         return None
     if case.message.kind in (Kind.ALERT, Kind.TEST):
         return None
-    return case.links.unsubscribe(case.patient.id, case.message.channel)
+    return case.links.unsubscribe(case.patient.id, case.message.channel, case.message.to)
+
+
+def _page(case: Case) -> str | None:
+    """The patient's own page: in every e-mail to them, in planned SMS where the clinic pays for it."""
+    message, patient = case.message, case.patient
+    planned = message.kind == Kind.PLANNED
+    by_mail = message.channel == "email" and (planned or message.kind == Kind.ANSWER)
+    if patient is None or case.links is None or not (by_mail or (planned and case.clinic.page_in_sms)):
+        return None
+    since = case.treatment.ended_at if case.treatment is not None else message.created_at
+    return case.links.patient_page(patient.id, patient.link_epoch, since + PAGE_IS_GOOD)
 
 
 def _template(case: Case) -> TextTemplate:

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from notifier import plans
 from notifier.envelope import Accepted, OutboundMessage, Unsubscribe
 from notifier.links import Links
-from notifier.models import Clinic, Message, Patient, Reply, Sender
+from notifier.models import Attempt, Clinic, Message, Patient, Reply, Sender
 from notifier.patients import PatientEntry
 from notifier.planfiles import find_folder, read_content
 from notifier.rules.delivery import Kind, Status
+from notifier.rules.sms_text import measure
 from tests import cast
 from tests.worker_cast import Answering, Shift
 
@@ -128,7 +129,7 @@ def test_an_email_to_a_patient_can_be_unsubscribed_from_with_one_click(shift: Sh
     shift.log(cast.EDWARD)
     (message,) = given_to_provider(shift, DUE0, **PUBLIC)
     links = Links("https://care.example", False, b"s" * 40)
-    url = links.unsubscribe(shift.patient("Edward").id, "email")
+    url = links.unsubscribe(shift.patient("Edward").id, "email", "edward@example.com")
     assert message.unsubscribe == Unsubscribe(str(url))
     assert str(url) in message.text
     assert message.status_callback is None
@@ -141,6 +142,35 @@ def test_an_email_to_staff_does_not_unsubscribe_the_patient_it_is_about(shift: S
     (message,) = given_to_provider(shift, **PUBLIC)
     assert message.unsubscribe is None
     assert "/u/" not in message.text
+    assert "/p/" not in message.text
+
+
+def test_an_email_leads_to_the_patients_page_in_both_versions(shift: Shift) -> None:
+    shift.log(cast.EDWARD)
+    (message,) = given_to_provider(shift, DUE0, **PUBLIC)
+    url = Links("https://care.example", False, b"s" * 40).patient_page(
+        shift.patient("Edward").id, 0, cast.ENDED + timedelta(days=30)
+    )
+    assert f"your questions:\n{url}\n\n---\n" in message.text
+    assert f'href="{url}"' in message.html
+
+
+def test_an_sms_does_so_only_where_the_clinic_pays_for_it(shift: Shift) -> None:
+    shift.log()
+    shift.log(replace(cast.ALICE, first_name="Ana", phone="(212) 555-0109", language="es"))
+    plain = given_to_provider(shift, "2026-02-03 17:29", **PUBLIC)
+    assert plain == []
+    with shift.change() as session:
+        session.execute(update(Clinic).values(page_in_sms=True))
+    english, spanish = sorted(given_to_provider(shift, DUE0, **PUBLIC), key=lambda sent: sent.to)
+    assert re.search(r"live\. Your page: https://care\.example/p/[\w-]{26,35} STOP to end\.$", english.text)
+    assert re.search(r" Su enlace: https://care\.example/p/[\w-]{26,35} STOP para salir\.$", spanish.text)
+    with shift.change() as session:
+        for sent in (english, spanish):
+            (attempt,) = session.scalars(select(Attempt).where(Attempt.message_id == sent.message_id))
+            assert attempt.words == sent.text
+            assert attempt.segments == measure(sent.text).segments == 3
+            assert attempt.encoding == "GSM-7"
 
 
 def test_twilio_is_told_where_to_report_the_attempt(shift: Shift) -> None:

@@ -11,7 +11,17 @@ import pytest
 from sqlalchemy import Engine, select
 
 from notifier.links import links_of
-from notifier.models import AuditEntry, Clinic, ConsentEntry, Message, Patient, Suppression, Treatment
+from notifier.models import (
+    Attempt,
+    AuditEntry,
+    Clinic,
+    ConsentEntry,
+    Message,
+    Patient,
+    Suppression,
+    Treatment,
+)
+from notifier.patient_edits import correct_address
 from tests import cast
 from tests.web.cast import Installation
 
@@ -28,7 +38,7 @@ def link(public: Installation, name: str = "Edward") -> str:
     assert links is not None
     with public.look() as session:
         patient = session.scalars(select(Patient).where(Patient.first_name == name)).one()
-        url = links.unsubscribe(patient.id, "email")
+        url = links.unsubscribe(patient.id, "email", patient.email or "")
     assert url is not None
     return url.removeprefix("https://riverside.example")
 
@@ -109,6 +119,74 @@ def test_it_speaks_the_patients_language(public: Installation) -> None:
     page = public.anonymous().get(link(public))
     assert "¿Desea que no lleguen más?" in page.text
     assert page.one(".door")["lang"] == "es"
+
+
+def mail_went_to(public: Installation, address: str) -> None:
+    """Edward's first message left to this address, before it was corrected."""
+    with public.change() as session:
+        message = session.scalars(select(Message).order_by(Message.id)).first()
+        assert message is not None
+        session.add(
+            Attempt(
+                message_id=message.id,
+                number=1,
+                channel="email",
+                address=address,
+                words="",
+                claimed_at=cast.LOGGED,
+                outcome="sent",
+                provider="smtp",
+            )
+        )
+
+
+def old_link(public: Installation) -> str:
+    links = links_of(public.settings)
+    assert links is not None
+    with public.look() as session:
+        return f"/u/{links.token(session.scalars(select(Patient.id)).one(), 'email')}"
+
+
+def test_a_mail_to_an_address_since_corrected_stops_that_one_and_not_the_new(public: Installation) -> None:
+    treatment_id = public.log(replace(cast.EDWARD, email="edwin@example.com"))
+    mail_went_to(public, "edwin@example.com")
+    stray = link(public)
+    with public.change() as session:
+        patient, at = session.scalars(select(Patient)).one(), session.scalars(select(Clinic)).one()
+        right = "edward@example.com"
+        correct_address(session, at, patient, "email", right, now=cast.LOGGED, actor=cast.DESK)
+    page = public.anonymous().get(stray)
+    assert "to e•••@example.com. Stop them?" in page.text
+    assert page.all("input[name=all]") == []
+    public.anonymous().client.post(stray)
+    assert stands(public) == ["edwin@example.com"]
+    assert waiting(public, treatment_id)
+    with public.look() as session:
+        assert session.scalars(select(ConsentEntry).where(ConsentEntry.granted.is_(False))).all() == []
+
+
+def test_a_link_from_before_links_knew_their_address_works_while_it_is_clear(public: Installation) -> None:
+    public.log(cast.EDWARD)
+    mail_went_to(public, "edwin@example.com")
+    page = public.anonymous().get(old_link(public))
+    assert "no longer writes to the address that this link was sent to" in page.text
+    assert public.anonymous().client.post(old_link(public)).status_code == 200
+    assert stands(public) == [], "it may be a stranger's mail"
+    with public.change() as session:
+        session.scalars(select(Attempt)).one().address = "edward@example.com"
+    public.anonymous().client.post(old_link(public))
+    assert stands(public) == ["edward@example.com"]
+
+
+def test_everything_can_be_stopped_at_once(public: Installation) -> None:
+    treatment_id = public.log(cast.ALICE)
+    there = link(public, "Alice")
+    browser = public.anonymous()
+    assert "Stop all messages, texts too" in browser.get(there).text
+    page = browser.post(there, {"all": "1"})
+    assert "sends you no more aftercare messages" in page.text
+    assert sorted(stands(public)) == ["+12125550101", "alice@example.com"]
+    assert waiting(public, treatment_id) == {}
 
 
 @pytest.mark.parametrize("token", ["x", "MS5lbWFpbA.AAAAAAAAAAAAAAAAAAAAAAAA", "a.b.c", "%00"])
