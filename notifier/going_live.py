@@ -46,7 +46,7 @@ class Item:
 
     @property
     def blocks(self) -> bool:
-        return self.step.blocks and self.counts and not self.is_done
+        return self.step.blocks and self.counts and not self.is_done and self.seen.holds
 
 
 @dataclass(frozen=True, slots=True)

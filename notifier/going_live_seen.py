@@ -22,13 +22,15 @@ NO_CHANNEL: Final = "Neither SMS nor e-mail is configured, so nothing can be sen
 class Seen:
     """`lacks`: what is missing; `has`: what is there; `unneeded`: why nobody need care here.
 
-    `command` is for whoever sits at the server. Of a step by hand, all but `unneeded` is only told.
+    `command` is for whoever sits at the server. `holds`: mode live waits for what is missing, where the step
+    blocks at all. Of a step by hand, all but `unneeded` is only told.
     """
 
     lacks: str = ""
     has: str = ""
     unneeded: str = ""
     command: str = ""
+    holds: bool = True
 
 
 class Installation:
@@ -109,7 +111,7 @@ def _answers(it: Installation) -> Seen:
     if not answer_texts.is_approved(it.clinic):
         return Seen(
             lacks="The automatic answers are drafts until a named clinician approves them.",
-            command="An admin does that on the page Answers.",
+            command="An admin does that on the page Answers; without sending the pages come up by: notifier serve",
         )
     return Seen(has=f"By {it.clinic.reply_approval['by']}.")
 
@@ -118,7 +120,9 @@ def _receiving_sms(it: Installation) -> Seen:
     if it.no_sms:
         return Seen(unneeded=it.no_sms)
     why_not = receivers.is_receiving(it.session, it.settings, "sms")
-    return Seen(lacks=why_not) if why_not else Seen(has="They do.")
+    if why_not:
+        return Seen(lacks=why_not, holds=not receivers.has_received(it.session, "sms"))
+    return Seen(has="They do.")
 
 
 def _receiving_mail(it: Installation) -> Seen:

@@ -13,6 +13,7 @@ from notifier.models import Receiver
 
 # What has not worked for so long is said to people.
 SILENT: Final = timedelta(minutes=15)
+_NAMES: Final = {"sms": "twilio", "email": "imap"}
 
 
 def is_receiving(session: Session, settings: Settings, channel: str) -> str:
@@ -20,10 +21,16 @@ def is_receiving(session: Session, settings: Settings, channel: str) -> str:
     if channel == "sms":
         if not settings.sms.account_sid:
             return "Replies by SMS are not received: no Twilio account is set up in [sms]."
-        return _fetched(session, "twilio", "SMS")
+        return _fetched(session, _NAMES["sms"], "SMS")
     if not settings.inbound_mail.host:
         return "Replies by e-mail are not received: no mailbox is set up in [inbound_mail]."
-    return _fetched(session, "imap", "e-mail")
+    return _fetched(session, _NAMES["email"], "e-mail")
+
+
+def has_received(session: Session, channel: str) -> bool:
+    """Whether it worked at any time: a program that was stopped for a night may begin again."""
+    row = session.get(Receiver, _NAMES[channel])
+    return row is not None and row.worked_at is not None
 
 
 def _fetched(session: Session, name: str, called: str) -> str:

@@ -106,6 +106,8 @@ def test_replies_come_in_as_long_as_somebody_fetches_them(
         found = seen(session, clinic, key, **set_up)
         assert found.is_done is is_heard
         assert found.seen.lacks.endswith("" if is_heard else " It does not answer.")
+    # After a night without power it has to begin again, before anything can be fetched.
+    assert seen(session, clinic, "receiving-sms", **set_up).blocks is (ago is None)
 
 
 @on_sqlite
