@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from notifier.cli_alerts import alert_test
+from notifier.cli_bounce import bounce
 from notifier.cli_context import App, ConfigOption, JsonOption, command, open_app, say
 from notifier.cli_desk import import_treatments, log_treatment
 from notifier.cli_doctor import doctor
@@ -99,6 +100,7 @@ app.add_typer(treatment_app, name="treatment")
 app.add_typer(patient_app, name="patient")
 app.command("messages")(list_messages)
 app.command("send-test")(send_test)
+app.command("bounce")(bounce)
 app.command("alert-test")(alert_test)
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")

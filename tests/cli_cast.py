@@ -138,10 +138,10 @@ class Home:
         ]
         self.config.write_text("\n".join(lines), "utf-8")
 
-    def run(self, *words: object, code: int = 0, charset: str = "utf-8") -> Said:
+    def run(self, *words: object, code: int = 0, charset: str = "utf-8", stdin: bytes = b"") -> Said:
         """In this process. Whatever happens, it is a sentence and not a traceback."""
         runner = CliRunner(charset=charset)
-        with runner.isolation(env={"NOTIFIER_CONFIG": str(self.config)}) as (out, err, _):
+        with runner.isolation(stdin, env={"NOTIFIER_CONFIG": str(self.config)}) as (out, err, _):
             ended = _end_of([str(word) for word in words])
             sys.stdout.flush()
             sys.stderr.flush()
