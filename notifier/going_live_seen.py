@@ -111,7 +111,7 @@ def _answers(it: Installation) -> Seen:
     if not answer_texts.is_approved(it.clinic):
         return Seen(
             lacks="The automatic answers are drafts until a named clinician approves them.",
-            command="An admin does that on the page Answers; without sending the pages come up by: notifier serve",
+            command="An admin does that on the page Answers. The pages alone: notifier serve",
         )
     return Seen(has=f"By {it.clinic.reply_approval['by']}.")
 
