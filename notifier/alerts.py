@@ -10,18 +10,19 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from notifier import alerts_telling, audit, chore_times, clinics
-from notifier.errors import DatabaseUnavailable, InputError, NotFoundError
+from notifier import alerts_telling, audit, chore_times
+from notifier.alerts_turns import contacts as contacts
+from notifier.alerts_turns import last_told, tell_next
+from notifier.errors import DatabaseUnavailable, NotFoundError
 from notifier.models import Alert, AlertContact, Clinic, Message, Patient, Reply, Sender, Staff, Treatment
 from notifier.rules import escalation
-from notifier.rules.escalation import Severity, Turn
-from notifier.rules.hours import Hours
-from notifier.rules.zones import zone
+from notifier.rules.escalation import Severity
 
 log = logging.getLogger(__name__)
 
 CHORE = "alerts"
 TEST = "test"
+RESOLVED = "resolved"
 # A code is not given out again while somebody may still text the old one.
 _CODE_RESTS = timedelta(days=30)
 # Somebody who writes the same thing again at once is not a reason to ring again at once.
@@ -172,65 +173,6 @@ def free_code(session: Session, clinic: Clinic, now: datetime) -> str:
             return code
 
 
-def tell_next(
-    session: Session,
-    clinic: Clinic,
-    alert: Alert,
-    *,
-    now: datetime,
-    after: timedelta = escalation.DEFAULT_AFTER,
-) -> None:
-    """Whoever's turn it is, if anybody may be told now; and when it is the next one's turn."""
-    people = contacts(session, clinic)
-    if not people:
-        alerts_telling.tell_admins(session, clinic, alert, now=now)
-        alert.escalate_at = None
-        return
-    on_call, hours = [person.on_call for person in people], opening_hours(clinic)
-    at = Turn(alert.next_contact % len(people), alert.round)
-    found = escalation.turn(alert.severity, on_call, at, is_open=hours.is_open(now))
-    if found is None:
-        alert.escalate_at = escalation.not_before(alert.severity, on_call, now, hours)
-        return
-    alert.round = found.round
-    alerts_telling.tell(session, clinic, alert, people[found.contact], now=now)
-    following = escalation.next_turn(found, len(people))
-    alert.round, alert.next_contact = following.round, following.contact
-    due = now + escalation.waits(alert.severity, following, after, calls_made(session, alert))
-    alert.escalate_at = escalation.not_before(alert.severity, on_call, due, hours)
-    session.flush()
-
-
-def calls_made(session: Session, alert: Alert) -> int:
-    """Since the patient wrote last about it: who writes again is not called about more slowly."""
-    reply = session.get(Reply, alert.reply_id) if alert.reply_id is not None else None
-    since = reply.received_at if reply is not None else alert.raised_at
-    calls = {message.created_at for message in alerts_telling.calls(session, alert)}
-    return sum(at >= since for at in calls)
-
-
-def opening_hours(clinic: Clinic) -> Hours:
-    """Those that were entered, else by day; also where nobody can read what was entered."""
-    try:
-        hours = clinics.hours(clinic)
-    except InputError:
-        hours = Hours(tz=zone(clinic.timezone))
-    return escalation.waking_hours(hours)
-
-
-def last_told(session: Session, alert: Alert) -> datetime | None:
-    return max((message.created_at for message in alerts_telling.calls(session, alert)), default=None)
-
-
-def contacts(session: Session, clinic: Clinic) -> list[AlertContact]:
-    """Those whom the clinic has a way to reach, in their order."""
-    return [
-        contact
-        for contact in clinics.alert_contacts(session, clinic)
-        if any(alerts_telling.ways(session, clinic, contact))
-    ]
-
-
 def open_alerts(session: Session, clinic_id: int) -> list[Alert]:
     """The most serious first, then the oldest."""
     query = select(Alert).where(
@@ -273,26 +215,20 @@ def acknowledge(
     session.refresh(alert)
     if not taken.rowcount:  # type: ignore[attr-defined]
         return False
-    alerts_telling.withdraw(session, alert, f"{by} took the alert.", now=now, actor=actor or by)
+    why = f"{by}." if how == RESOLVED else f"{by} took the alert."
+    alerts_telling.withdraw(session, alert, why, now=now, actor=actor or by)
     _note(session, alert, "alert.taken", now, actor or by, how=how, patient_id=alert.patient_id)
-    if alert.kind == TEST:
-        _tested(session, alert, contact, now)
-    elif alert.severity != Severity.NORMAL and how != "resolved":
+    if alert.kind == TEST and contact is not None:
+        contact.tested_at = now
+        session.flush()
+    elif alert.severity != Severity.NORMAL and how != RESOLVED:
         alerts_telling.tell_taken(session, alert, contact, taker(session, alert), now=now)
     return True
 
 
-def _tested(session: Session, alert: Alert, contact: AlertContact | None, now: datetime) -> None:
-    told = [alerts_telling.contact_id(message) for message in alerts_telling.of_alert(session, alert)]
-    contact = contact or (session.get(AlertContact, told[0]) if told else None)
-    if contact is not None:
-        contact.tested_at = now
-        session.flush()
-
-
 def resolve(session: Session, alert: Alert, why: str, *, now: datetime) -> None:
     """What it was about is over: nobody need look any more."""
-    acknowledge(session, alert, by=why, how="resolved", now=now, actor="alerts")
+    acknowledge(session, alert, by=why, how=RESOLVED, now=now, actor="alerts")
 
 
 def taker(session: Session, alert: Alert) -> str:

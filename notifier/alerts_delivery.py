@@ -105,7 +105,7 @@ def works_again(session: Session, sender: Sender, *, now: datetime) -> None:
 
 def is_stuck(session: Session, message: Message) -> bool:
     """It failed, or was refused and is tried again, or waits for a sender that does not work."""
-    if message.status in _FAILED:
+    if message.status in (*_FAILED, Status.HELD):
         return True
     if message.status != Status.SCHEDULED:
         return False
@@ -145,10 +145,14 @@ def problems(session: Session, alert: Alert) -> list[str]:
     """What the pages say about calls that did not arrive, the latest of each contact and channel."""
     calls = {(alerts_telling.contact_id(m), m.channel): m for m in alerts_telling.calls(session, alert)}
     return [
-        f"The alert could not reach {name_of(session, message)}: {message.reason}"
+        f"The alert could not reach {name_of(session, message)}: {_why(session, message)}"
         for message in calls.values()
         if is_stuck(session, message)
     ]
+
+
+def _why(session: Session, message: Message) -> str:
+    return message.reason or session.get_one(Sender, message.sender_id).stopped_reason
 
 
 def name_of(session: Session, message: Message) -> str:

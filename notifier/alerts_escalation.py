@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from notifier import alerts, alerts_delivery, alerts_telling
+from notifier import alerts, alerts_delivery, alerts_telling, alerts_turns
 from notifier.config import Settings
 from notifier.errors import DatabaseUnavailable
 from notifier.models import Alert, AlertContact, Clinic, Message
@@ -55,13 +55,13 @@ def _open(session: Session) -> Sequence[Alert]:
 
 def _look_at(session: Session, alert: Alert, settings: Settings, now: datetime) -> None:
     clinic = session.get_one(Clinic, alert.clinic_id)
-    people = alerts.contacts(session, clinic)
+    people = alerts_turns.contacts(session, clinic)
     called = alerts_telling.calls(session, alert)
     if people and alerts_delivery.reached_nobody(session, people, called):
         alerts_delivery.say_so(session, clinic, alert, called[-1], now=now)
     due = _due(session, clinic, alert, people, called, settings.alerts.escalate_after, now)
     if due <= now:
-        alerts.tell_next(session, clinic, alert, now=now, after=settings.alerts.escalate_after)
+        alerts_turns.tell_next(session, clinic, alert, now=now, after=settings.alerts.escalate_after)
     elif alert.escalate_at != due:
         alert.escalate_at = due
         session.flush()
@@ -78,10 +78,12 @@ def _due(
 ) -> datetime:
     if not called or not people:
         return now
-    on_call, hours = [person.on_call for person in people], alerts.opening_hours(clinic)
+    on_call, hours = [person.on_call for person in people], alerts_turns.opening_hours(clinic)
     told_at = max(message.created_at for message in called)
     following = Turn(alert.next_contact % len(people), alert.round)
-    due = told_at + escalation.waits(alert.severity, following, after, alerts.calls_made(session, alert))
+    due = told_at + escalation.waits(
+        alert.severity, following, after, alerts_turns.calls_made(session, alert)
+    )
     if due > now and _has_failed(session, alert, called, told_at):
         # Not to somebody who was called just now: dead numbers go in no circle.
         before = [

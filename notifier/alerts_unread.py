@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from notifier import alerts, clinics
+from notifier import alerts, alerts_turns, clinics
 from notifier.config import Settings
 from notifier.models import Alert, Clinic, Reply
 from notifier.rules import escalation
@@ -29,7 +29,7 @@ def tell_owners(session: Session, settings: Settings, now: datetime) -> datetime
 
 
 def _look_at(session: Session, clinic: Clinic, now: datetime) -> datetime:
-    hours = alerts.opening_hours(clinic)
+    hours = alerts_turns.opening_hours(clinic)
     deadlines = [escalation.read_by(received, hours) for received in _unread(session, clinic)]
     late = sum(deadline <= now for deadline in deadlines)
     open_one = _open(session, clinic)
