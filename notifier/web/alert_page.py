@@ -28,6 +28,7 @@ _WORDS = {
         "take": "Take it",
         "asks": "Nobody has taken it yet. Whoever takes it deals with it; nobody else is called then.",
         "yours": "It is yours. Nobody else is called.",
+        "call": "Call the patient at once. In doubt, tell them to call {number}.",
         "sign_in": "Sign in to see who it is and what was written",
         "or_text": "Or text the code from your own phone to the clinic's texting number: "
         "the answer is the number to call.",
@@ -42,6 +43,7 @@ _WORDS = {
         "take": "La atiendo yo",
         "asks": "Nadie la ha atendido todavía. Quien la atiende se ocupa de ella; no se avisa a nadie más.",
         "yours": "Es suya. No se avisa a nadie más.",
+        "call": "Llame al paciente enseguida. En caso de duda, dígale que llame al {number}.",
         "sign_in": "Inicie sesión para ver quién es y qué escribió",
         "or_text": "O envíe el código por SMS desde su propio teléfono al número de mensajes de la clínica: "
         "la respuesta es el número al que llamar.",
@@ -102,7 +104,10 @@ def _page(request: Request, token: str, found: _Found) -> Response:
     return public_page(
         request,
         "alert_link.html",
-        words={name: text.format(by=found.by) for name, text in _WORDS[language].items()},
+        words={
+            name: text.format(by=found.by, number=clinic.emergency_number)
+            for name, text in _WORDS[language].items()
+        },
         what=staff_mail.what(language, {"kind": alert.kind, "severity": alert.severity}),
         language=language,
         token=token,
@@ -110,6 +115,7 @@ def _page(request: Request, token: str, found: _Found) -> Response:
         clinic=clinic,
         tz=zone(clinic.timezone),
         is_test=alert.kind == alerts.TEST,
+        is_urgent_call=alert.severity != "normal" and alert.reply_id is not None,
         state=_state(alert, mine),
     )
 

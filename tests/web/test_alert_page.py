@@ -146,6 +146,7 @@ def test_the_link_shows_and_a_click_takes_and_neither_tells_who_the_patient_is(p
     assert alert(public, alert_id).acknowledged_at is None  # programs that scan mail look, too
     after = phone.post(path, page.form(path))
     assert "It is yours. Nobody else is called." in after.text
+    assert "Call the patient at once. In doubt, tell them to call 911." in after.text
     assert after.one("main a")["href"] == f"/sign-in?next=/alerts/{alert_id}"
     for private in ("Alice", "Moreau", "0101", "breath"):
         assert private not in page.response.text + after.response.text
