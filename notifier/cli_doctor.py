@@ -58,4 +58,11 @@ def _providers(settings: Settings) -> dict[str, Provider]:
 
     live = settings.delivery.model_copy(update={"mode": "live"})
     channels = open_channels(settings.model_copy(update={"delivery": live}))
-    return {name: channel for name, channel in channels.items() if isinstance(channel, Provider)}
+    found: dict[str, Provider] = {
+        name: channel for name, channel in channels.items() if isinstance(channel, Provider)
+    }
+    if settings.inbound_mail.host:
+        from notifier.channels.mailbox import ImapMailbox
+
+        found["mailbox"] = ImapMailbox(settings)
+    return found

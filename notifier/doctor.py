@@ -22,6 +22,7 @@ _OF_THE_HOST: tuple[tuple[str, Check], ...] = (
     ("Sending", doctor_sending.mode),
     ("Sending", doctor_host.outbox),
     ("Sending", doctor_sending.providers),
+    ("Receiving", doctor_sending.mailbox),
     ("Pages", doctor_web.address),
     ("Pages", doctor_web.answering),
     ("Database", doctor_host.disk),

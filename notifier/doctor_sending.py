@@ -51,6 +51,33 @@ def providers(it: Installation) -> Iterator[Finding]:
             yield Finding("ok", "Sending", f"{_PROVIDERS[channel]} takes our sign-in; nothing was sent.")
 
 
+def mailbox(it: Installation) -> Iterator[Finding]:
+    """Signs in, opens the folder and reads nothing."""
+    inbound, email = it.settings.inbound_mail, it.settings.email
+    provider = it.providers.get("mailbox")
+    if provider is None:
+        if email.host:
+            where = email.reply_to or email.from_address
+            words = f"No mailbox is read: e-mails ask for no score, and a person has to read {where}."
+            yield Finding("note", "Receiving", words, "Write the [inbound_mail] section to have it read.")
+        return
+    try:
+        provider.check()
+    except ChannelError as error:
+        level: Level = "warning" if it.settings.delivery.mode == "outbox" else "error"
+        yield Finding(level, "Receiving", f"E-mail: {error}", "Check the [inbound_mail] section.")
+        return
+    yield Finding("ok", "Receiving", f"The mailbox {inbound.username} lets us read {inbound.folder}.")
+    to = [address for address in dict.fromkeys((it.settings.reply_address, email.from_address)) if address]
+    if email.host and to != [inbound.username]:
+        yield Finding(
+            "note",
+            "Receiving",
+            f"Make sure that mail to {' and to '.join(to)} arrives there: replies go to the first, "
+            f"bounces to {email.from_address}.",
+        )
+
+
 def senders(it: Installation) -> Iterator[Finding]:
     with db.reading(it.engine) as session:
         for clinic in clinics.all_clinics(session):

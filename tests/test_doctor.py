@@ -16,11 +16,19 @@ from sqlalchemy import Engine, text, update
 from typer.testing import CliRunner, Result
 
 from notifier import clinics, db, doctor_database, doctor_host, doctor_sending, doctor_web, plans
+from notifier.channels.mailbox import ImapMailbox
 from notifier.channels.smtp_email import SmtpEmail
 from notifier.channels.twilio_sms import TwilioSms
 from notifier.cli_doctor import doctor
 from notifier.clock import SystemClock
-from notifier.config import DeliverySettings, EmailSettings, Settings, SmsSettings, WebSettings
+from notifier.config import (
+    DeliverySettings,
+    EmailSettings,
+    InboundMailSettings,
+    Settings,
+    SmsSettings,
+    WebSettings,
+)
 from notifier.doctor import Check, Finding, Installation, examine, is_ill, report_text
 from notifier.doctor_database import postgresql_version
 from notifier.doctor_findings import Provider
@@ -32,6 +40,7 @@ from notifier.web.server import listen, serving
 from tests import cast
 from tests.cast import on_postgresql, on_sqlite
 from tests.channels.cast import email_settings, sms_settings
+from tests.servers.imap_server import NAME, PASSWORD, ImapServer
 from tests.servers.smtp_server import SmtpServer
 from tests.servers.twilio_server import TwilioServer
 
@@ -280,6 +289,31 @@ def test_refused_credentials_are_an_error_where_something_is_to_be_sent(
     (words,) = said(findings, "Sending", level)
     assert words.startswith("SMS: ")
     assert "wrong" not in report_text(findings)
+
+
+@on_sqlite
+def test_the_mailbox_of_replies_is_tried_without_reading(engine: Engine, clinic: Clinic) -> None:
+    email = EmailSettings(host="smtp.example", from_address="care@clinic.example")
+    with ImapServer() as server:
+        findings = []
+        for password in (PASSWORD, "wrong"):
+            inbound = InboundMailSettings(
+                host=server.host, port=server.port, username=NAME, password=password
+            )
+            box = ImapMailbox(Settings(inbound_mail=inbound), tls=server.client_tls)
+            findings += look(
+                engine,
+                doctor_sending.mailbox,
+                providers={"mailbox": box},
+                email=email,
+                inbound_mail=inbound,
+            )
+            box.close()
+    assert said(findings, "Receiving", "ok") == [f"The mailbox {NAME} lets us read INBOX."]
+    (refused,) = said(findings, "Receiving", "warning")
+    assert refused.startswith("E-mail: The mailbox server refused our sign-in")
+    (unread,) = said(look(engine, doctor_sending.mailbox, email=email), "Receiving", "note")
+    assert "a person has to read care@clinic.example" in unread
 
 
 def test_a_stopped_sender_is_told_with_its_reason_since_when_and_what_waits(
