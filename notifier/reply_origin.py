@@ -117,12 +117,15 @@ def _origin(
     asked = {patient.id: found for patient in patients if (found := scores.asked(session, patient, at))}
     patient = _writer(session, patients, answered, {key: found.message for key, found in asked.items()})
     found = asked.get(patient.id) if patient is not None else None
-    if found is not None:
-        question, treatment = found.message, found.treatment
-    else:
-        question, treatment = answered, _about(session, patient, answered, at)
     return Origin(
-        clinic, sender, tuple(binding), tuple(patients), patient, question, treatment, asked=found is not None
+        clinic,
+        sender,
+        tuple(binding),
+        tuple(patients),
+        patient,
+        found.message if found is not None else answered,
+        found.treatment if found is not None else _about(session, patient, answered, at),
+        asked=found is not None,
     )
 
 

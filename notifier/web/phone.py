@@ -66,8 +66,10 @@ def _one_phone(visit: Visit, to: str, *, status: int = 200, **shown: Any) -> Res
 
 
 @router.get("/thread")
-def thread(visit: Desk, to: Annotated[str, Query(max_length=20)], seen: Seen = "") -> Response:
+def thread(visit: Desk, to: Annotated[str, Query(max_length=20)] = "", seen: Seen = "") -> Response:
     """The conversation again where something came or was written back."""
+    if not to:
+        return visit.go("/phone")
     with visit.reading() as session:
         found = outbox_view.thread(session, visit.clinic_id, to)
     if found.stamp == seen:
