@@ -83,7 +83,8 @@ def take(request: Request, token: str, posted: Posted) -> Response:
 
 def _found(session: Session, request: Request, token: str) -> _Found:
     links = links_of(site_of(request).settings)
-    read = links.read_alert_token(token) if links is not None else None
+    # A phone may take the full stop after an address for a part of it.
+    read = links.read_alert_token(token.rstrip(".,")) if links is not None else None
     alert = session.get(Alert, read[0]) if read is not None else None
     if read is None or alert is None:
         raise NotFoundError("This link is not one of ours, or it is incomplete. Sign in, and look there.")
