@@ -28,7 +28,7 @@ _STRUCTURE = re.compile(
 )
 # What the library raises for mails that were made to break it, or by a program that knew no better.
 _BROKEN = (MessageError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError)
-_UNWANTED = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
+_UNWANTED: dict[int, str | None] = {code: None for code in range(32) if chr(code) not in "\t\n\r"}
 _UNWANTED |= {0x7F: None, 0xFEFF: None, 0x200B: None, 0x200E: None, 0x200F: None, 0xAD: None, 0xA0: " "}
 
 
