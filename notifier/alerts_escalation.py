@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from notifier import alerts, alerts_delivery, alerts_telling, alerts_turns
+from notifier import alerts, alerts_delivery, alerts_telling, alerts_turns, alerts_unread
 from notifier.config import Settings
 from notifier.errors import DatabaseUnavailable
 from notifier.models import Alert, AlertContact, Clinic, Message
@@ -20,7 +20,7 @@ from notifier.rules.escalation import Severity, Turn
 log = logging.getLogger(__name__)
 
 # Said on the pages, and known to admins by e-mail: no contact is called, so nobody comes next.
-CALLS_NOBODY = (alerts.TEST, alerts_delivery.KIND, "unread")
+CALLS_NOBODY = (alerts.TEST, alerts_delivery.KIND, alerts_unread.KIND)
 _TRY_AGAIN = timedelta(minutes=1)
 _A_TEST_LASTS = timedelta(days=1)
 

@@ -36,11 +36,12 @@ def tell_next(
         alert.escalate_at = escalation.not_before(alert.severity, on_call, now, hours)
         return
     alert.round = found.round
-    alerts_telling.tell(session, clinic, alert, people[found.contact], now=now)
+    written = alerts_telling.tell(session, clinic, alert, people[found.contact], now=now)
     following = escalation.next_turn(found, len(people))
     alert.round, alert.next_contact = following.round, following.contact
     due = now + escalation.waits(alert.severity, following, after, calls_made(session, alert))
-    alert.escalate_at = escalation.not_before(alert.severity, on_call, due, hours)
+    # Whoever was called in this round already, because the list has changed since, is passed over.
+    alert.escalate_at = escalation.not_before(alert.severity, on_call, due if written else now, hours)
     session.flush()
 
 

@@ -109,6 +109,17 @@ def test_after_a_night_without_a_worker_one_contact_is_called_and_not_all_at_onc
 
 
 @on_sqlite
+def test_when_the_list_changes_meanwhile_nobody_is_called_twice_in_a_round(watch: Watch) -> None:
+    alert = watch.rings()
+    with watch.change() as session:
+        riverside = clinics.only(session)
+        ben = clinics.alert_contacts(session, riverside)[1]
+        clinics.move_alert_contact(session, riverside, ben.id)  # Ada, who was called, is the second now
+    watch.passes("2026-02-05 03:05")
+    assert watch.told(alert)[2:] == ["03:05 Cy email"]
+
+
+@on_sqlite
 @pytest.mark.parametrize(
     ("severity", "on_call", "told"),
     [
