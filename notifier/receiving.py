@@ -6,6 +6,7 @@ moves only when all that a look brought is kept: what was sent while nobody ran 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -92,9 +93,17 @@ class Receiving:
         self._stopping.set()
         self._wake.set()
         for thread in self._threads:
-            thread.join()
+            if thread.ident is not None:
+                thread.join()
         for source in self._sources:
             source.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Another program need not wait until the lease has run out."""
+        with contextlib.suppress(DatabaseUnavailable), transaction(self._engine) as session:
+            mine = update(Receiver).where(Receiver.worker == self._worker)
+            session.execute(mine.values(lease_until=None))
 
     def look(self, source: Source) -> bool:
         """Once, where nobody else is at it; whether it was looked. Raises DatabaseUnavailable."""
