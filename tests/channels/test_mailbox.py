@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
@@ -35,12 +35,24 @@ def server(running: ImapServer) -> ImapServer:
     return running
 
 
-def mailbox(server: ImapServer, *, seconds: float = 10.0, at_once: int = 50, **changes: Any) -> ImapMailbox:
-    given = {"host": server.host, "port": server.port, "username": NAME, "password": PASSWORD}
-    inbound = InboundMailSettings(**given | {"folder": "Réponses & más"} | changes)
-    return ImapMailbox(
-        Settings(inbound_mail=inbound), tls=server.client_tls, seconds=seconds, at_once=at_once
-    )
+class Opening(Protocol):
+    def __call__(self, *, seconds: float = ..., at_once: int = ..., **changes: Any) -> ImapMailbox: ...
+
+
+@pytest.fixture
+def mailbox(server: ImapServer) -> Iterator[Opening]:
+    opened: list[ImapMailbox] = []
+
+    def opening(*, seconds: float = 10.0, at_once: int = 50, **changes: Any) -> ImapMailbox:
+        given = {"host": server.host, "port": server.port, "username": NAME, "password": PASSWORD}
+        inbound = InboundMailSettings(**given | {"folder": "Réponses & más"} | changes)
+        tls = server.client_tls
+        opened.append(ImapMailbox(Settings(inbound_mail=inbound), tls=tls, seconds=seconds, at_once=at_once))
+        return opened[-1]
+
+    yield opening
+    for box in opened:
+        box.close()
 
 
 def words(batch: Batch) -> list[str]:
@@ -51,8 +63,10 @@ def mail(words: str) -> bytes:
     return f"From: ana@mail.example\r\nMessage-ID: <{words}@mail.example>\r\n\r\n{words}\r\n".encode()
 
 
-def test_replies_and_bounces_come_once_oldest_first_and_stay_where_they_are(server: ImapServer) -> None:
-    box = mailbox(server)
+def test_replies_and_bounces_come_once_oldest_first_and_stay_where_they_are(
+    server: ImapServer, mailbox: Opening
+) -> None:
+    box = mailbox()
     start = box.poll({})
     assert words(start) == []
     for name in ("gmail-english", "qmail", "iphone-english"):
@@ -62,26 +76,29 @@ def test_replies_and_bounces_come_once_oldest_first_and_stay_where_they_are(serv
     assert [report.code for report in found.reports] == ["5.1.1"]
     assert words(box.poll(found.cursor)) == []
     assert server.unread() == 3
-    box.close()
 
 
-def test_a_mail_that_a_person_has_read_already_is_taken_all_the_same(server: ImapServer) -> None:
-    box = mailbox(server)
+def test_a_mail_that_a_person_has_read_already_is_taken_all_the_same(
+    server: ImapServer, mailbox: Opening
+) -> None:
+    box = mailbox()
     start = box.poll({})
     server.deliver(mail("read"), flags=r"(\Seen)")
     assert words(box.poll(start.cursor)) == ["read"]
 
 
-def test_the_first_look_leaves_what_was_read_and_what_is_old(server: ImapServer) -> None:
+def test_the_first_look_leaves_what_was_read_and_what_is_old(server: ImapServer, mailbox: Opening) -> None:
     server.deliver(mail("read"), flags=r"(\Seen)")
     server.deliver(mail("old"), at=datetime.now(UTC) - timedelta(days=30))
     server.deliver(mail("new"))
-    found = mailbox(server).poll({})
+    found = mailbox().poll({})
     assert words(found) == ["new"]
 
 
-def test_in_a_mailbox_made_anew_the_latest_are_looked_through_again(server: ImapServer) -> None:
-    box = mailbox(server)
+def test_in_a_mailbox_made_anew_the_latest_are_looked_through_again(
+    server: ImapServer, mailbox: Opening
+) -> None:
+    box = mailbox()
     server.deliver(mail("before"))
     before = box.poll({})
     server.make("Réponses & más")
@@ -93,40 +110,44 @@ def test_in_a_mailbox_made_anew_the_latest_are_looked_through_again(server: Imap
     assert words(box.poll(found.cursor)) == []
 
 
-def test_received_is_when_the_server_took_it_and_never_later_than_now(server: ImapServer) -> None:
+def test_received_is_when_the_server_took_it_and_never_later_than_now(
+    server: ImapServer, mailbox: Opening
+) -> None:
     took, ahead = datetime.now(UTC) - timedelta(hours=3), datetime.now(UTC) + timedelta(days=1)
     server.deliver(mail("past"), at=took)
     server.deliver(mail("future"), at=ahead)
-    past, future = mailbox(server).poll({}).inbound
+    past, future = mailbox().poll({}).inbound
     assert abs(past.received_at - took) < timedelta(seconds=1)
     assert future.received_at <= datetime.now(UTC)
 
 
-def test_a_flood_is_taken_in_portions(server: ImapServer) -> None:
+def test_a_flood_is_taken_in_portions(server: ImapServer, mailbox: Opening) -> None:
     server.deliver(*(mail(each) for each in "abc"))
-    box = mailbox(server, at_once=2)
+    box = mailbox(at_once=2)
     first = box.poll({})
     second = box.poll(first.cursor)
     assert [words(first), words(second)] == [["a", "b"], ["c"]]
 
 
-def test_of_an_enormous_mail_the_beginning_is_read(server: ImapServer) -> None:
+def test_of_an_enormous_mail_the_beginning_is_read(server: ImapServer, mailbox: Opening) -> None:
     picture = b"/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAAg\r\n" * 40_000
     head = b'Content-Type: multipart/mixed; boundary="b"\r\n\r\n--b\r\n\r\nIs this normal?\r\n--b\r\n'
     server.deliver(head + b"Content-Type: image/jpeg; name=a.jpg\r\n\r\n" + picture + b"\r\n--b--\r\n")
-    assert words(mailbox(server).poll({})) == ["Is this normal?"]
+    assert words(mailbox().poll({})) == ["Is this normal?"]
 
 
-def test_garbage_stops_nothing(server: ImapServer) -> None:
+def test_garbage_stops_nothing(server: ImapServer, mailbox: Opening) -> None:
     server.deliver(b"\xff\xfe\x01Content-Type: multipart/\r\n\r\n--\x80")
     server.deliver(mail("words"))
-    found = words(mailbox(server).poll({}))
+    found = words(mailbox().poll({}))
     assert len(found) == 2
     assert found[1] == "words"
 
 
-def test_a_mail_over_which_the_server_hangs_up_is_left_after_three_looks(server: ImapServer) -> None:
-    box = mailbox(server)
+def test_a_mail_over_which_the_server_hangs_up_is_left_after_three_looks(
+    server: ImapServer, mailbox: Opening
+) -> None:
+    box = mailbox()
     start = box.poll({})
     for each in ("first", "fatal", "last"):
         server.deliver(mail(each))
@@ -149,23 +170,27 @@ def test_a_mail_over_which_the_server_hangs_up_is_left_after_three_looks(server:
     ],
 )
 def test_what_is_wrong_is_said_in_words(
-    server: ImapServer, changes: dict[str, Any], error_class: ErrorClass, match: str
+    server: ImapServer, mailbox: Opening, changes: dict[str, Any], error_class: ErrorClass, match: str
 ) -> None:
     with pytest.raises(ChannelError, match=match) as refused:
-        mailbox(server, **changes).check()
+        mailbox(**changes).check()
     assert refused.value.error_class == error_class
-    mailbox(server).check()
+    mailbox().check()
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(server: ImapServer) -> None:
     inbound = InboundMailSettings(host=server.host, port=server.port, username=NAME, password=PASSWORD)
+    box = ImapMailbox(Settings(inbound_mail=inbound))
     with pytest.raises(ChannelError, match="SSL_CERT_FILE"):
-        ImapMailbox(Settings(inbound_mail=inbound)).poll({})
+        box.poll({})
+    box.close()
 
 
-def test_a_server_that_says_nothing_holds_us_no_longer_than_allowed(server: ImapServer) -> None:
+def test_a_server_that_says_nothing_holds_us_no_longer_than_allowed(
+    server: ImapServer, mailbox: Opening
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began = time.monotonic()
         with pytest.raises(ChannelError, match=r"did not answer within 0\.3 s"):
-            mailbox(server, host="127.0.0.1", port=silent.getsockname()[1], seconds=0.3).poll({})
+            mailbox(host="127.0.0.1", port=silent.getsockname()[1], seconds=0.3).poll({})
     assert time.monotonic() - began < 3
