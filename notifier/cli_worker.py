@@ -54,9 +54,13 @@ def worker(
 
 def _drain(app: App, channels: dict[str, Channel], stopping: threading.Event) -> None:
     from notifier import db, messages
+    from notifier.receiving import Receiving
     from notifier.worker import open_dispatcher
     from notifier.worker_chores import ChoreRunner
 
+    receiving = Receiving(app.engine, app.clock, app.settings)
+    receiving.once()
+    receiving.stop()
     ChoreRunner(app.engine, app.clock, app.settings, worker="worker --once").run_due()
     dispatcher = open_dispatcher(app.engine, app.clock, channels, app.settings)
     with on_signal(dispatcher.stop):

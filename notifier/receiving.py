@@ -105,6 +105,14 @@ class Receiving:
             mine = update(Receiver).where(Receiver.worker == self._worker)
             session.execute(mine.values(lease_until=None))
 
+    def once(self) -> None:
+        """One look at each, for a worker that does what is due and ends."""
+        for source in self._sources:
+            try:
+                self.look(source)
+            except ChannelError as error:
+                log.warning("receiving by %s: %s", source.name, error)
+
     def look(self, source: Source) -> bool:
         """Once, where nobody else is at it; whether it was looked. Raises DatabaseUnavailable."""
         cursor = self._take(source.name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select, update
 
+from notifier import db
+from notifier.models import Alert, AlertContact, Clinic, Message
 from tests import cast
 from tests.cli_cast import Home, ago, without_first_text, write_plan
 from tests.servers.certificates import Certificates
@@ -16,6 +19,7 @@ from tests.servers.smtp_server import ReceivedMail, SmtpServer
 from tests.servers.twilio_server import ACCOUNT, TOKEN, TwilioServer
 
 ANA, CARA, DAN, EVE = "+12125550101", "+12125550103", "+12125550104", "+12125550105"
+OURS, DOCTOR = "+12125550199", "+12125550190"
 CSV = """\
 external_id,first_name,last_name,phone,email,language,plan,practitioner,ended_at,consent_sms,consent_email
 T-1,Ana,Núñez,(212) 555-0101,,es,any-hour,Dr Ruiz,{ended},yes,
@@ -73,7 +77,7 @@ def _sections(engine: Engine, twilio: TwilioServer, mail: SmtpServer) -> dict[st
         "sms": {
             "account_sid": ACCOUNT,
             "auth_token": TOKEN,
-            "from_number": "+12125550199",
+            "from_number": OURS,
             "api_base_url": twilio.url,
             "max_per_second": 50.0,
         },
@@ -187,6 +191,53 @@ def test_live_refuses_to_send_while_something_is_not_ready_and_names_it(world: W
         assert 'delivery.unready = "warn"' in refused
     assert (world.twilio.forms, world.mail.mails) == ([], [])
     assert {row["status"] for row in world.messages("T-1").values()} == {"scheduled", "skipped"}
+
+
+def test_a_patient_answers_and_a_person_hears_it(world: World, empty_engine: Engine) -> None:
+    with db.transaction(empty_engine) as session:
+        clinic = session.scalars(select(Clinic)).one()
+        session.add(AlertContact(clinic_id=clinic.id, position=1, name="Dr Ruiz", phone=DOCTOR))
+    world.work()
+    before = len(world.twilio.forms)
+
+    # A warning, fetched from Twilio: answered in Ana's language, and told to a person without her name.
+    world.twilio.receive(ANA, "me duele el pecho y me cuesta jalar aire", to=OURS)
+    world.twilio.receive(CARA, "please stop texting me", to=OURS)
+    world.work()
+    said = {form["To"]: form["Body"] for form in world.twilio.forms[before:]}
+    assert "llame ya al 911" in said[ANA] or "llame al 911" in said[ANA]
+    assert "You will get no more automatic texts" in said[CARA]
+    assert "Ana" not in said[DOCTOR]
+    assert ANA not in said[DOCTOR]
+    rows = [row for name in ("T-1", "T-3") for row in world.messages(name).values()]
+    assert {row["status"] for row in rows if row["step"] == "two-days-on"} <= {
+        "scheduled",
+        "cancelled",
+        "skipped",
+    }
+
+    # The doctor texts the code back, gets the number to call, and nobody is called again.
+    (code,) = re.findall(r"\b[A-Z0-9]{4}\b", said[DOCTOR].replace("SMS", ""))[:1]
+    world.twilio.receive(DOCTOR, f"ok {code.lower()}", to=OURS)
+    world.work()
+    last = world.twilio.forms[-1]
+    assert (last["To"], ANA.removeprefix("+1212") in _digits(last["Body"])) == (DOCTOR, True)
+    with db.reading(empty_engine) as session:
+        alert = session.scalars(select(Alert)).one()
+        assert (alert.acknowledged_by, alert.severity) == ("Dr Ruiz", "emergency")
+
+    # What became of the first message is asked for, and stands in the list.
+    sent = world.messages("T-1")["first-words", "sms"]
+    world.twilio.advance(sent["provider_id"], "delivered")
+    with db.transaction(empty_engine) as session:
+        session.execute(update(Message).where(Message.id == sent["id"]).values(lookup_at=cast.OPENED))
+    world.work()
+    assert world.messages("T-1")["first-words", "sms"]["status"] == "delivered"
+    assert [row["id"] for row in world.home.messages() if _lacks_its_reason(row)] == []
+
+
+def _digits(words: str) -> str:
+    return "".join(char for char in words if char.isdecimal())
 
 
 def _sms(hello: str, step: str, end: str) -> str:
