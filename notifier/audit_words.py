@@ -30,6 +30,7 @@ _FIELDS = {
     "reply_texts": "the automatic answers",
     "reply_words": "the words that the automatic line listens for",
     "reply_approval": "the approval of the automatic answers",
+    "page_in_sms": "whether texts lead to the patient's page",
     "first_text": "whether a first text says who writes",
 }
 
@@ -160,6 +161,7 @@ KINDS: Mapping[str, Kind] = {
         {
             "patient.added": _of("added"),
             "patient.changed": _changed,
+            "patient.page_revoked": _of("revoked the links to the page of"),
             "patient.address_cleared": _of("said that the address is right again of"),
             "patient.essentials": _essentials,
             "patient.paused": _of("paused the messages of"),

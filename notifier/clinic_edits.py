@@ -165,3 +165,8 @@ def price(typed: Mapping[str, str]) -> dict[str, Any]:
     if not re.fullmatch(r"\d{1,3}(\.\d{1,6})?", written):
         raise InputError("Write the price of one SMS part as a number, such as 0.0083.", field="sms_price")
     return {"sms_price": float(written), "currency": currency}
+
+
+def page(typed: Mapping[str, str]) -> dict[str, Any]:
+    """Whether planned SMS lead to the patient's own page."""
+    return {"page_in_sms": typed.get("page_in_sms", "") == "1"}

@@ -86,7 +86,7 @@ def circumstances(
         and _is_rising(session, origin.treatment, score),
         asked=origin.asked,
         asked_again=question is not None and answers.was_unclear(session, reply, question),
-        concern=_has_concern(session, origin),
+        concern=has_concern(session, origin),
         stopped=_is_stopped(session, origin, reply.from_address),
         robot=inbound.automatic or answering.is_loop(reply.body, lately.bodies),
         answered_lately=lately.answered,
@@ -95,7 +95,7 @@ def circumstances(
     )
 
 
-def _has_concern(session: Session, origin: Origin) -> bool:
+def has_concern(session: Session, origin: Origin) -> bool:
     """Whether a warning of anybody who may have written is open, or their messages are paused."""
     if any(patient.paused_at is not None for patient in origin.patients):
         return True

@@ -98,6 +98,11 @@ def save_price(visit: Admin, posted: Posted) -> Response:
     return _save(visit, posted, "price", clinic_edits.price, "The price was saved.")
 
 
+@router.post("/clinic/page")
+def save_page(visit: Admin, posted: Posted) -> Response:
+    return _save(visit, posted, "page", clinic_edits.page, "It was saved, for the texts that leave from now on.")
+
+
 def _save(
     visit: Visit,
     posted: Fields,

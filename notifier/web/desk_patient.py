@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from notifier import message_actions, patient_edits, patients, pausing, timeline
+from notifier import message_actions, patient_edits, patient_page, patients, pausing, timeline
 from notifier.errors import NotFoundError
 from notifier.models import Message, Patient
 from notifier.rules.delivery import Status
@@ -68,6 +68,16 @@ def essentials(visit: Desk, posted: Posted, patient_id: int) -> Response:
     undo = Undo(f"/patients/{patient_id}/essentials", fields={"wanted": "" if wanted else "1"})
     what = "Safety messages only from now on." if wanted else "All messages of the plan again."
     return visit.go(f"/patients/{patient_id}", toast=f"{what} {effect.in_words()}".strip(), undo=undo)
+
+
+@router.post("/patients/{patient_id:int}/page/revoke")
+def revoke_page(visit: Desk, posted: Posted, patient_id: int) -> Response:
+    """A link got into other hands: none that was given out opens the patient's page any more."""
+    with visit.transaction() as session:
+        found = _patient(visit, session, patient_id)
+        patient_page.revoke(session, found, now=visit.now(), actor=visit.actor)
+    toast = "All links to the page that were given out are dead. The next message carries the new one."
+    return visit.go(f"/patients/{patient_id}", toast=toast)
 
 
 @router.post("/patients/{patient_id:int}/address-works")

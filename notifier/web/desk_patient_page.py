@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from fastapi import Response
 from sqlalchemy.orm import Session
 
-from notifier import consent, consent_changes, consent_words, patients, reach, scores, timeline
+from notifier import consent, consent_changes, consent_words, patient_page, patients, reach, scores, timeline
+from notifier.links import local_links
 from notifier.message_actions import possible
 from notifier.models import Clinic, ConsentEntry, Patient, Suppression
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
@@ -148,6 +149,7 @@ def show(visit: Visit, patient_id: int, *, form: Form | None = None, status: int
     with visit.reading() as session:
         clinic = visit.clinic(session)
         shown = look(session, clinic, patients.get(session, clinic, patient_id), now)
+        page_link = patient_page.link_for_desk(session, local_links(visit.settings), shown.patient, now)
     note_view(visit, patient_id)
     return visit.page(
         "patient.html",
@@ -159,4 +161,5 @@ def show(visit: Visit, patient_id: int, *, form: Form | None = None, status: int
         form=form,
         typed=form.typed or {},
         problems=form.problems or Problems(),
+        page_link=page_link,
     )

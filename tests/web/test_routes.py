@@ -16,6 +16,13 @@ from tests.web.cast import Installation
 PUBLIC = {
     "/sign-in": "the way in",
     "/u/{token}": "patients, by the link in an e-mail; its seal is the key",
+    "/p/{token}": "patients, by the link in a message; its seal is the key",
+    "/p/{token}/score": "the same",
+    "/p/{token}/write": "the same",
+    "/p/{token}/language": "the same",
+    "/p/{token}/channel": "the same",
+    "/p/{token}/essentials": "the same",
+    "/p/{token}/stop": "the same",
     "/a/{token}": "whoever was told of an alert, by its link; its seal is the key",
     "/healthz": "whoever watches over the process",
     "/readyz": "a balancer that asks whether to send anybody here",
@@ -76,8 +83,9 @@ def test_the_front_desk_does_not_reach_what_is_for_admins(route: APIRoute, site_
         assert answer.status_code == 403, method
 
 
-# Mail programs post here by themselves, without ever having seen a page of ours.
-ONE_CLICK = {"/u/{token}"}
+# Mail programs post to the first by themselves, without ever having seen a page of ours; who does not know
+# the address of a patient's page cannot make a browser post there, and that page needs no cookie.
+ONE_CLICK = {path for path in PUBLIC if path.startswith(("/u/", "/p/"))}
 CHANGING = [route for route in PAGES if methods(route) & CHANGES and route.path not in ONE_CLICK]
 
 
