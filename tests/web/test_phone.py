@@ -269,7 +269,8 @@ def test_it_pages_without_leaving_any_out(site: Installation) -> None:
     browser, seen, path = site.as_desk(), set[str](), "/phone"
     for _ in range(10):
         page = browser.get(path)
-        seen |= {str(tag["href"]) for tag in page.all(".bubble-foot a, .inbox a")}
+        links = [str(tag["href"]) for tag in page.all(".bubble-foot a, .inbox a")]
+        seen |= {link for link in links if "#write" not in link}
         (path, *_) = [str(tag["href"]) for tag in page.all("main > p a") if "before" in str(tag["href"])] or [
             ""
         ]
