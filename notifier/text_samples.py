@@ -57,13 +57,24 @@ def treatment_of(session: Session, clinic: Clinic, key: str) -> Treatment | None
     )
 
 
-def of_treatment(clinic: Clinic, treatment: Treatment, plan: Plan, language: str) -> Context:
+def of_treatment(
+    clinic: Clinic, treatment: Treatment, plan: Plan, language: str, *, reply_address: str = ""
+) -> Context:
     tz = zone(treatment.patient.timezone or clinic.timezone)
-    return wording.context_of(clinic, treatment.patient, treatment, plan, tz, language=language)
+    return wording.context_of(
+        clinic, treatment.patient, treatment, plan, tz, language=language, reply_address=reply_address
+    )
 
 
 def made_up(
-    session: Session, clinic: Clinic, plan: Plan, language: str, *, now: datetime, long: bool = False
+    session: Session,
+    clinic: Clinic,
+    plan: Plan,
+    language: str,
+    *,
+    now: datetime,
+    long: bool = False,
+    reply_address: str = "",
 ) -> Context:
     """With the clinic's own name and numbers, as it would read for somebody treated yesterday."""
     today = to_local(now, zone(clinic.timezone)).date()
@@ -73,7 +84,7 @@ def made_up(
     treated, visit = today - timedelta(days=1), today + timedelta(days=7)
     return rendering.context(
         language=language,
-        clinic=wording.clinic_values(clinic),
+        clinic=wording.clinic_values(clinic) | {"reply_address": reply_address},
         patient={"first_name": first_name},
         practitioner={"name": VARIABLES["practitioner.name"].long if long else practitioner},
         treatment={

@@ -151,15 +151,18 @@ def editor(
     real = text_samples.treatment_of(session, base.clinic, typed.sample)
     money = Money(base.clinic.sms_price, base.clinic.currency)
     before = text_editing.words_in(base.content, base.step.key)
+    read_at = visit.settings.reply_address
     sides = []
     for language in LANGUAGES:
         made_up = [
-            text_samples.made_up(session, base.clinic, base.plan, language, now=visit.now(), long=long)
+            text_samples.made_up(
+                session, base.clinic, base.plan, language, now=visit.now(), long=long, reply_address=read_at
+            )
             for long in (False, True)
         ]
         context = made_up[typed.sample == text_samples.LONG]
         if real is not None:
-            context = text_samples.of_treatment(base.clinic, real, base.plan, language)
+            context = text_samples.of_treatment(base.clinic, real, base.plan, language, reply_address=read_at)
         sides.append(
             side(
                 language,

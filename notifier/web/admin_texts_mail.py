@@ -63,11 +63,19 @@ def mail(visit: Admin, key: str, step: str, words: str = "", sign: str = "", sch
         subject, body, language, sample = _unpacked(words)
         real = text_samples.treatment_of(session, base.clinic, sample)
         if real is not None:
-            context = text_samples.of_treatment(base.clinic, real, base.plan, language)
+            context = text_samples.of_treatment(
+                base.clinic, real, base.plan, language, reply_address=visit.settings.reply_address
+            )
         else:
             long = sample == text_samples.LONG
             context = text_samples.made_up(
-                session, base.clinic, base.plan, language, now=visit.now(), long=long
+                session,
+                base.clinic,
+                base.plan,
+                language,
+                now=visit.now(),
+                long=long,
+                reply_address=visit.settings.reply_address,
             )
     shown = rendering.render(template_of(Words("", subject, body)), context, channel="email")
     return framed(shown.html, scheme="dark" if scheme == "dark" else "light")

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from notifier import plans
 from notifier.models import AuditEntry, Clinic, Message
@@ -163,3 +165,13 @@ def test_a_change_elsewhere_in_the_plan_is_told_too(site: Installation) -> None:
     page = browser.submit(TEXT, {"sms.en": GOOD})
     assert page.status == 409
     assert "something else in the plan was changed" in page.text
+
+
+def test_the_email_is_shown_as_it_reads_where_replies_are_read(
+    engine: Engine, clinic: Clinic, tmp_path: Path
+) -> None:
+    words = "{% if clinic.reply_address %}Write to {{ clinic.reply_address }}.{% else %}Call us.{% endif %}"
+    mailbox = {"host": "imap.example", "username": "care@riverside.example", "password": "x"}
+    browser = open_text(Installation(engine, clinic, tmp_path, inbound_mail=mailbox))
+    (shown,) = live(browser, email_en=words).all("#mail-en iframe.light")
+    assert "Write to care@riverside.example." in browser.client.get(str(shown["src"])).text
