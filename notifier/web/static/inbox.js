@@ -47,10 +47,11 @@
     if (follow) toEnd();
     else turns().scrollTop = place;
   });
-  // At first: the first one that waits, where the end would hide it.
+  // At first: the most serious one that waits, where the end would hide it.
   addEventListener("DOMContentLoaded", () => {
     toEnd();
-    const waits = turns()?.querySelector(".is-open");
+    const open = [...(turns()?.querySelectorAll(".is-open") ?? [])];
+    const [waits] = open.sort((one, other) => one.dataset.rank - other.dataset.rank);
     if (waits && waits.offsetTop < turns().scrollTop) turns().scrollTop = waits.offsetTop - 12;
   });
 
