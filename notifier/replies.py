@@ -23,6 +23,7 @@ from notifier.models import Patient, Reply, ScoreRow, Treatment
 from notifier.reply_origin import Origin
 from notifier.rules import answering
 from notifier.rules.answering import Circumstances, Decision, Rank
+from notifier.rules.mail_subjects import own_words
 from notifier.rules.plan import CHANNELS
 from notifier.rules.recipients import address_key
 from notifier.rules.triage import Triage, classify
@@ -129,7 +130,7 @@ def _work(
     reply.keyword, reply.negated, reply.matched = triage.keyword or "", triage.negated, list(triage.matched)
     score = reply_effects.score_of(session, origin, reply, triage)
     known = reply_effects.circumstances(session, origin, reply, triage, score, inbound, settings, now)
-    decision = _decide(triage, known, inbound)
+    decision = _decide(triage, known, inbound, origin)
     reply.rank, reply.task = decision.rank, decision.task
     stopped = reply_effects.bring_about(session, origin, reply, triage, inbound, known, now)
     said = _follow(session, origin, reply, decision, known, now)
@@ -138,20 +139,31 @@ def _work(
 
 
 def _read(origin: Origin, inbound: InboundMessage) -> Triage:
-    triage = classify(
-        inbound.body,
-        language=origin.patient.language if origin.patient is not None else origin.clinic.language,
-        score_asked=origin.asked,
-        rules=reply_rules.for_clinic(origin.clinic),
-        names=tuple(patient.first_name for patient in origin.patients),
-    )
+    """The body, and the subject of a mail apart from it: a keyword counts only as all there is."""
+    triage = _classified(origin, inbound.body, asked=origin.asked)
+    subject = own_words(inbound.subject)
+    if subject and subject != inbound.body:
+        triage = reply_effects.graver(triage, _classified(origin, subject, asked=False))
     return reply_effects.as_provider_says(triage, inbound)
 
 
-def _decide(triage: Triage, known: Circumstances, inbound: InboundMessage) -> Decision:
+def _classified(origin: Origin, words: str, *, asked: bool) -> Triage:
+    return classify(
+        words,
+        language=origin.patient.language if origin.patient is not None else origin.clinic.language,
+        score_asked=asked,
+        rules=reply_rules.for_clinic(origin.clinic),
+        names=tuple(patient.first_name for patient in origin.patients),
+    )
+
+
+def _decide(triage: Triage, known: Circumstances, inbound: InboundMessage, origin: Origin) -> Decision:
     if inbound.automatic and not triage.red_flags:
         # An out-of-office mail asks for nothing, and its words are nobody's wish.
         return Decision(Rank.NOBODY)
+    if inbound.automatic and not origin.patients:
+        # Newsletters name many an illness. A person may read it; nobody is called.
+        return Decision(Rank.READ, "read")
     return answering.decide(triage, known)
 
 

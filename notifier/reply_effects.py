@@ -36,6 +36,23 @@ def as_provider_says(triage: Triage, inbound: InboundMessage) -> Triage:
     return replace(triage, intent=meant, opt_out=meant == "opt_out")
 
 
+def graver(body: Triage, subject: Triage) -> Triage:
+    """What a mail asks for where its subject says something too: a warning or a stop in either counts."""
+    flags = body.red_flags | subject.red_flags
+    opt_out = body.opt_out or subject.opt_out
+    warned = [each for each in (body, subject) if each.red_flags]
+    intent: Intent = "opt_out" if opt_out else "red_flag" if flags else body.intent
+    return replace(
+        body,
+        intent=intent,
+        red_flags=flags,
+        opt_out=opt_out,
+        negated=bool(warned) and all(each.negated for each in warned),
+        matched=(*body.matched, *subject.matched),
+        score=body.score if body.score is not None else subject.score,
+    )
+
+
 def score_of(session: Session, origin: Origin, reply: Reply, triage: Triage) -> ScoreRow | None:
     """The score that the words say, against the treatment they are about."""
     reply.score = triage.score

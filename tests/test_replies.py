@@ -429,6 +429,23 @@ def test_an_email_belongs_to_the_message_that_it_answers(world: World) -> None:
 
 
 @on_sqlite
+def test_a_warning_or_a_stop_in_a_subject_counts(world: World) -> None:
+    world.log(cast.EDWARD)
+    edward = "edward@example.com"
+    mail: dict[str, Any] = {"by": edward, "channel": "email"}
+    reply = world.one("please call me", subject="can't breathe", **mail)
+    assert (reply.red_flags, reply.rank) == (["emergency"], 0)
+    # What only names our own mail says nothing.
+    assert world.one("STOP", subject="Re: After your visit", **mail).intent == "opt_out"
+
+
+@on_sqlite
+def test_a_newsletter_about_chest_pain_calls_nobody(world: World) -> None:
+    reply = world.one("Chest pain? Read more", by="news@example.com", channel="email", automatic=True)
+    assert (reply.rank, world.alerts()) == (3, [])
+
+
+@on_sqlite
 def test_what_is_written_on_the_page_is_read_in_the_same_way(world: World) -> None:
     treatment_id = world.log()
 
