@@ -5,6 +5,7 @@ The real importer, dispatcher, worker and pages, on clocks of the demo's own; no
 
 from __future__ import annotations
 
+import secrets
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -114,7 +115,10 @@ def _settings(home: Path) -> Settings:
     for name in ("demo.db", "demo.db-wal", "demo.db-shm", "outbox.jsonl"):
         (home / name).unlink(missing_ok=True)
     config.write_text(_CONFIG, "utf-8")
-    return load(config, environ={})
+    settings = load(config, environ={})
+    # For the patients' own pages; whoever is shown them is at this machine.
+    web = settings.web.model_copy(update={"secret_key": secrets.token_urlsafe(32)})
+    return settings.model_copy(update={"web": web})
 
 
 def _people(engine: Engine) -> dict[str, str]:

@@ -100,7 +100,7 @@ def save_price(visit: Admin, posted: Posted) -> Response:
 
 @router.post("/clinic/page")
 def save_page(visit: Admin, posted: Posted) -> Response:
-    return _save(visit, posted, "page", clinic_edits.page, "It was saved, for the texts that leave from now on.")
+    return _save(visit, posted, "page", clinic_edits.page, "It was saved, for texts from now on.")
 
 
 def _save(

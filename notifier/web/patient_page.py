@@ -91,7 +91,8 @@ def _line(shown: Shown, now: datetime, tz: ZoneInfo, words: dict[str, str]) -> L
     """You are here; once the way is long over it would only be small."""
     if shown.hours >= _LINE_DAYS * 24:
         return None
-    said = f"{words['hour'].format(hours=shown.hours)}. {words['usual']}."
+    usual = "" if shown.is_warned else f" {words['usual'].capitalize()}."
+    said = f"{words['hour'].format(hours=shown.hours)}.{usual}"
     return line.view(shown.treatment.ended_at, [], tz=tz, now=now, words=said)
 
 

@@ -47,7 +47,7 @@ WORDS: Final[dict[str, dict[str, str]]] = {
         "settings": "Your messages",
         "prefer": "Messages come by",
         "sms": "SMS",
-        "email": "E-mail",
+        "email": "e-mail",
         "prefer_change": "Send them by {channel} instead",
         "less": "Send me fewer: safety messages only",
         "less_is": "You get safety messages only.",

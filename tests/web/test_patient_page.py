@@ -59,7 +59,7 @@ def test_it_says_where_she_is_and_whom_to_call_and_names_nothing(public: Install
     page = browser.page
     assert page is not None
     assert page.words(".hour") == ["Hour 26 of the usual 24 to 48."]
-    assert page.one(".way")["aria-label"] == "Hour 26. usual soreness, 24 to 48 hours."
+    assert page.one(".way")["aria-label"] == "Hour 26. Usual soreness, 24 to 48 hours."
     first, clinics = page.all("a[href^='tel:']")[:1], page.all(".phone a")
     assert [str(tag["href"]) for tag in (*first, *clinics)] == ["tel:911", "tel:2125550100"]
     assert "Open now." in page.text
@@ -181,6 +181,8 @@ def test_a_high_score_is_answered_seriously_and_nothing_reassures_after_it(publi
         assert "Please call" in page.words(".serious")[0]
         assert "on track" not in page.text
         assert "common" not in page.text
+        assert page.words(".hour") == ["Hour 26"]
+        assert page.all(".usual, #now-title") == []
         assert page.all("#questions") == []
     with public.look() as session:
         assert session.scalar(select(func.count()).select_from(Alert)) == 1
