@@ -87,6 +87,7 @@ def treatment_of(session: Session, patient: Patient, now: datetime) -> Treatment
 class Shown:
     """`is_warned`: a warning is open, so that nothing here may reassure. `answer`: to what was just sent.
 
+    `is_usual`: whether the plan reckons with soreness and its usual hours, and nothing speaks against them;
     `may_score`: whether a number would still be about this treatment. `channels`: on which messages may go.
     """
 
@@ -97,6 +98,7 @@ class Shown:
     told: Sequence[Point]
     may_score: bool
     is_warned: bool
+    is_usual: bool
     is_open: bool
     opens_next: str
     blocks: Sequence[Block]
@@ -134,6 +136,7 @@ def look(
         told,
         now - treatment.ended_at < scores.ABOUT_WITHIN,
         warned,
+        not warned and definition is not None and any(step.ask == "score" for step in definition.plan.steps),
         not opening or opening.is_open(now),
         opening.opens_next(now, patient.language),
         () if warned or definition is None else _blocks(clinic, patient, treatment, definition, now, told),

@@ -155,6 +155,14 @@ def test_an_email_leads_to_the_patients_page_in_both_versions(shift: Shift) -> N
     assert f'href="{url}"' in message.html
 
 
+def test_so_does_an_answer_by_mail(shift: Shift) -> None:
+    shift.log(cast.EDWARD)
+    edward = shift.patient("Edward")
+    shift.write(Kind.ANSWER, channel="email", to="edward@example.com", patient_id=edward.id)
+    (message,) = given_to_provider(shift, **PUBLIC)
+    assert "https://care.example/p/" in message.text
+
+
 def test_an_sms_does_so_only_where_the_clinic_pays_for_it(shift: Shift) -> None:
     shift.log()
     shift.log(replace(cast.ALICE, first_name="Ana", phone="(212) 555-0109", language="es"))

@@ -91,7 +91,7 @@ def _line(shown: Shown, now: datetime, tz: ZoneInfo, words: dict[str, str]) -> L
     """You are here; once the way is long over it would only be small."""
     if shown.hours >= _LINE_DAYS * 24:
         return None
-    usual = "" if shown.is_warned else f" {words['usual'].capitalize()}."
+    usual = f" {words['usual'].capitalize()}." if shown.is_usual else ""
     said = f"{words['hour'].format(hours=shown.hours)}.{usual}"
     return line.view(shown.treatment.ended_at, [], tz=tz, now=now, words=said)
 

@@ -105,6 +105,16 @@ def test_the_words_are_those_of_the_plan_for_the_hour(
     assert words.replace("“", '"').replace("”", '"') in browser.page.text
 
 
+def test_a_plan_that_reckons_with_no_soreness_names_no_usual_hours(public: Installation) -> None:
+    public.log(cast.ALICE, plan="cupping")
+    public.clock.jump(cast.ENDED + timedelta(hours=26))
+    page = public.anonymous().get(link(public))
+    assert page.words(".hour") == ["Hour 26"]
+    assert page.all(".usual") == []
+    assert "Fine: round marks, mild soreness, slight itch." in page.text
+    assert "cupping" not in page.response.text.lower()
+
+
 def test_at_night_it_says_until_when_the_clinic_is_closed(public: Installation) -> None:
     browser, _ = visit(public, 32)  # 23:30
     assert browser.page is not None
