@@ -23,7 +23,7 @@ from notifier.models import (
 from notifier.web.pages import STATIC
 from tests import cast
 from tests.web.browser import Browser
-from tests.web.cast import Installation
+from tests.web.cast import Installation, common_app
 
 OPEN = {day: [["09:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")}
 
@@ -31,7 +31,7 @@ OPEN = {day: [["09:00", "18:00"]] for day in ("mon", "tue", "wed", "thu", "fri")
 @pytest.fixture
 def public(engine: Engine, clinic: Clinic, tmp_path: Path) -> Installation:
     web = {"base_url": "https://riverside.example", "secret_key": "k" * 32}
-    site = Installation(engine, clinic, tmp_path, web=web)
+    site = Installation(engine, clinic, tmp_path, app=common_app(), web=web)
     with site.change() as session:
         session.get_one(Clinic, clinic.id).opening_hours = OPEN
     return site
