@@ -70,7 +70,8 @@ def stop(
     for patient in said_no:
         consent_changes.note(session, patient, Said((channel,), False, method), now=now, actor=actor)
     if everybody:
-        # Another channel may take over, for everybody who is reached there.
+        # Who says stop to one channel is not written to by another about the same: what was stopped stays so.
+        # Whatever else hangs on the address follows, for everybody who is reached there.
         replan(session, everybody, now=now, actor=actor)
     return True
 
