@@ -99,7 +99,7 @@ class Shown:
     may_score: bool
     is_warned: bool
     is_usual: bool
-    is_open: bool
+    is_open: bool | None  # None: nobody has entered opening hours
     opens_next: str
     blocks: Sequence[Block]
     questions: Sequence[Question]
@@ -137,7 +137,7 @@ def look(
         now - treatment.ended_at < scores.ABOUT_WITHIN,
         warned,
         not warned and definition is not None and any(step.ask == "score" for step in definition.plan.steps),
-        not opening or opening.is_open(now),
+        opening.is_open(now) if opening else None,
         opening.opens_next(now, patient.language),
         () if warned or definition is None else _blocks(clinic, patient, treatment, definition, now, told),
         [each for each in asked if names or not each.names_treatment],
