@@ -78,7 +78,6 @@ CHECKS: dict[Kind, frozenset[Check]] = {
 }
 
 
-
 def checks_of(kind: Kind, *, answers: bool) -> frozenset[Check]:
     """What is looked at again for this one. `answers`: it answers a reply; else nobody asked for it."""
     if kind is Kind.ANSWER and not answers:
