@@ -58,7 +58,9 @@ def test_the_look_up_tells_how_far_the_message_is(
 ) -> None:
     accepted = channel.send(TEXT)
     twilio.advance(accepted.provider_id, word, error_code=code)
-    expected = Found(accepted.provider_id, status, str(code) if code else None)
+    expected = Found(accepted.provider_id, status)
+    if code is not None:
+        expected = replace(expected, code=str(code), error_class=ErrorClass.ADDRESS, said=meaning(code))
     assert channel.find(TEXT, now()) == [expected]
 
 
