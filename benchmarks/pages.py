@@ -40,6 +40,7 @@ EXCUSED = {
     "/demo/now": "is the demo's",
     "/a/{token}": "is a contact's, and the token the key",
     "/u/{token}": "is the patient's, and the token the key",
+    "/p/{token}": "is the patient's, and the token the key",
     "/delivery.csv": "is a file of any length",
     "/audit.csv": "is a file of any length",
 }
