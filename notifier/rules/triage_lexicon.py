@@ -28,9 +28,13 @@ from notifier.rules.triage_typos import Typos, typos
 RedFlag = Literal["emergency", "urgent", "crisis"]
 RANK: tuple[RedFlag, ...] = ("emergency", "crisis", "urgent")
 
-# Numbers that a thermometer shows in a fever, Celsius and Fahrenheit.
-FEVER = "<fever>"
-_FEVERS = ((37.8, 42.0), (100.2, 106.9))
+# Numbers that a thermometer, a pulse watch and an oximeter show when something is wrong.
+MEASURED = (
+    ("<fever>", 37.8, 42.0),
+    ("<fever>", 100.2, 106.9),
+    ("<fast>", 110.0, 220.0),
+    ("<low>", 60.0, 92.0),
+)
 
 
 @dataclass(frozen=True)
@@ -96,11 +100,11 @@ class Rules:
     def _look_up(self, word: str) -> tuple[str, ...]:
         if word[0].isdigit():
             value = float(word.replace(",", "."))
-            fever = (FEVER,) if any(low <= value <= high for low, high in _FEVERS) else ()
-            return (*fever, *self.vocabulary.keys(word))
+            measured = [name for name, low, high in MEASURED if low <= value <= high]
+            return (*dict.fromkeys(measured), *self.vocabulary.keys(word))
         keys = self.vocabulary.keys(word)
-        if not keys and (meant := self.typos.meant(word)):
-            return self.vocabulary.keys(meant)
+        if not keys:
+            keys = tuple(key for meant in self.typos.meant(word) for key in self.vocabulary.keys(meant))
         return keys
 
 
@@ -209,7 +213,7 @@ def _lists(tables: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
             for word in (members(member.strip("{}")) if member.startswith("{") else [member])
         ]
 
-    return {name: members(name) for name in tables} | {FEVER.strip("<>"): []}
+    return {name: members(name) for name in tables}
 
 
 def _group(

@@ -28,24 +28,22 @@ _ONES = {"one": 1, "uno": 1, "una": 1, "un": 1}
 
 _N = r"(?:\d+(?:[.,]\d+)?)"
 _SCALE = re.compile(
-    rf"({_N})\s*(?:/|out\s*of|outta|of|over|on|de|sobre|en|del|x)\s*(?:a\s*)?(?:los\s*)?(?:10|diez|ten)\b"
+    rf"({_N})\s*(?:today|now|right now|hoy|ahora)?\s*(?:/|out\s*of|outta|of|over|de|sobre|del)\s*(?:a\s*)?(?:los\s*)?(?:10|diez|ten)\b"
 )
 _SORE = (
     r"(?:sore(?:ness)?|pain(?:ful)?|ache|aches|achy|hurts?|hurting|discomfort|score|level|rate|rating|rated|scale|"
     r"dolor(?:es)?|molestias?|duele|dolido|nivel|puntuacion|escala|puntaje|intensidad|adolorid[oa]|stiffness|stiff|tender(?:ness)?)"
 )
-_LINK = (
-    r"(?:\s|:|=|-|,|is|are|was|level|score|of|at|about|around|like|a|an|un|una|de|en|es|esta|como|it|its|s|im|i|am|"
-    r"now|today|todays|hoy|ahora|me|mi|maybe|probably|roughly|approx|still|just|only|currently|my|down|to|rating|"
-    r"nivel|scale|on|the|would|say|id|rate|tengo|diria|sigue|bajo|mas|o|menos|the|pain|soreness|dolor|from|has|"
-    r"gone|been|this|morning|tonight|right|ya|solo|casi|aun|todavia|unos|hace|score|will|be|call|give|as|levels|"
-    r"siento|siente|creo|que|le|doy|pongo|pondria)"
+# What may stand between a soreness word and its number.
+_LINKS = frozenset(
+    "is are was level score of at about around like a an un una de en es esta como it its s im i am now today todays "
+    "hoy ahora me mi maybe probably roughly approx still just only currently my down to rating nivel scale on the "
+    "would say id rate tengo diria sigue bajo mas o menos from has gone went dropped been this morning tonight "
+    "right ya solo casi aun todavia unos will be call give as levels siento siente creo que le doy pongo pondria "
+    "pain soreness dolor more than por max barely up subio anda and y ive id".split()
 )
-_SORE_FIRST = re.compile(rf"\b{_SORE}\b(?:{_LINK}|\s)*?\s*({_N})(?!\s*(?:/|%))")
+_SORE_FIRST = re.compile(rf"\b{_SORE}\b([^\d#.!?;]{{0,48}}?)(?<![\w/.])({_N})(?!\s*(?:/|%))")
 _SORE_AFTER = re.compile(rf"\b({_N})\s*(?:for|in|on|of|de|en)?\s*(?:the|my|mi|el)?\s*(?:{_SORE})\b")
-_RANGE = re.compile(
-    rf"\b({_N})\s*(?:-|–|~|to|or|a|o|u|y|and|maybe|quizas|tal vez|hasta|possibly|perhaps|almost|verging on|,|\s)+\s*(?:a|un|maybe|even|like|quizas)?\s*({_N})\b"
-)
 _FROM_TO = re.compile(
     rf"(?:from|de|desde)\s*(?:a|an|un)?\s*({_N})\s*(?:down|up|out)?\s*(?:to|a|hasta)\s*(?:a|an|un|about)?\s*({_N})"
 )
@@ -59,7 +57,7 @@ _UNITS = (
     r"kids?|children|dogs?|cats?|miles?|km|kms|kilometers?|steps?|stairs|flights?|reps?|sets?|sessions?|visits?|treatments?|"
     r"appointments?|needles?|agujas?|people|of us|lbs?|pounds?|kgs?|kilos?|inch(?:es)?|cm|feet|percent|degrees?|grados?|"
     r"dias?|horas?|semanas?|meses|mes|anos?|noches?|veces|vez|minutos?|pastillas?|tabletas?|hijos?|ninos?|sesion(?:es)?|"
-    r"citas?|millas?|pasos?|de la (?:manana|tarde|noche)|oclock|o clock|more|mas|others?|spots?|places?|glasses|cups?|"
+    r"citas?|millas?|pasos?|de la (?:manana|tarde|noche)|oclock|o clock|more|mas(?! o menos)|others?|spots?|places?|glasses|cups?|"
     r"bucks|dollars|euros?|questions?|preguntas?|calories|laps|seconds?|secs?|hour|ish pm|messages?|texts?|mensajes?|"
     r"squats|push ?ups|kilometros|blocks|cuadras|bottles?|packs?|hrs|weeks|or more days|months)"
 )
@@ -86,9 +84,11 @@ _AWAY = [
     r"\d{1,2}/\d{1,2}/\d{2,4}",
 ]
 _NOT_SCORES = [re.compile(pattern) for pattern in _AWAY]
+# Words in an answer that is only "none", with what is polite around it.
+_SHORT = 12
 _MEETING = re.compile(
     r"\b(?:appointments?|appt|reschedule|rebook|book(?:ed|ing)?|schedule|come (?:in|at|by|over|earlier|later)|can i come|could i come|see you|see u|be there|running late|arrive|slot|opening|available|availability|are you (?:free|open)|open (?:at|until|till)|"
-    r"cita|turno|reagendar|agendar|puedo (?:ir|venir|llegar)|llego|llegar|nos vemos|disponible|horario|abren|cierran|cambiar (?:la|mi) (?:hora|cita)|move (?:my|it|me|to|the)|push (?:it|my)|change (?:it|my|to)|pick (?:me|you|up)|call me|my number|mi numero|text me|monday|tuesday|wednesday|thursday|friday|saturday|sunday|lunes|martes|miercoles|jueves|viernes|sabado|domingo|parking|address|bus|train)\b"
+    r"cita|turno|reagendar|agendar|puedo (?:ir|venir|llegar)|llego|llegar|nos vemos|disponible|horario|abren|cierran|cambiar (?:la|mi) (?:hora|cita)|move (?:my|it|me|to|the)|push (?:it|my)|change (?:it|my|to)|pick (?:me|you|up)|tomorrow|my (?:visit|session|appointment|appt)|ok for|monday|tuesday|wednesday|thursday|friday|saturday|sunday|lunes|martes|miercoles|jueves|viernes|sabado|domingo|parking|address|bus|train)\b"
 )
 _PRAISE = re.compile(
     r"\b(?:recommend|service|experience|stars?|review|clinic is|thanks for|massage was|recomiendo|servicio|best|great job|would go|perfect 10|she is a 10|hes a 10)\b"
@@ -114,7 +114,7 @@ _NOW = re.compile(
     r"(?:now|currently|today|down to|up to|ahora|hoy|ya|bajo a|subio a|right now|this morning|tonight|dropped to|went to|esta en|it is|its)\s*(?:it|its|is|at|im|i|am|like|about|maybe|around|es|en|estoy|un|una|a|an|only|solo|just|:|,|\s)*$"
 )
 _NOW_AFTER = re.compile(
-    r"^\s*(?:now|today|right now|currently|this morning|tonight|ahora|hoy|ya|at the moment|esta manana)\b"
+    r"^\s*(?:now|today|right now|currently|this morning|tonight|ahora|hoy|ya|at the moment|esta manana)\b(?![^,.;]*\d)"
 )
 
 
@@ -123,13 +123,22 @@ def read_score(text: str, *, asked: bool) -> Score:
     whole = _whole(said)
     if whole is not None and asked:
         return _scored([whole])
+    meeting = bool(_MEETING.search(said))
     scaled = [m for m in _SCALE.finditer(said) if not re.search(r"\d[/.]$", said[: m.start()])]
+    if scaled and meeting and not re.search(rf"\b{_SORE}\b|out of|sobre", said):
+        scaled = []
     if scaled and (asked or not (_PRAISE.search(said) and not re.search(_SORE, said))):
         return _scored(_current([(m.start(1), m.end(), m[1]) for m in scaled], said))
     left = _without_other_numbers(said)
-    meeting = bool(_MEETING.search(said))
-    sore = [(m.start(1), m.end(1), m[1]) for m in (*_SORE_FIRST.finditer(left), *_SORE_AFTER.finditer(left))]
+    sore = [*_after_soreness(left), *((m.start(1), m.end(1), m[1]) for m in _SORE_AFTER.finditer(left))]
     if not asked:
+        for pattern, new in ((_FROM_TO, 2), (_TO_FROM, 1)):
+            if (
+                (m := pattern.search(left))
+                and re.search(rf"\b{_SORE}\b", left)
+                and _value(m[new]) is not None
+            ):
+                return _scored([m[new]])
         return _scored(_current(_widened(sore, left), left)) if sore and not _far(sore) else Score()
     numbers = [(m.start(), m.end(), m[0]) for m in re.finditer(rf"(?<![\w/.]){_N}(?![\w/])", left)]
     numbers = [n for n in numbers if not re.match(r"\s*/", left[n[1] :])]
@@ -139,7 +148,7 @@ def read_score(text: str, *, asked: bool) -> Score:
 
 
 def _without_numbers(said: str, left: str, meeting: bool) -> Score:
-    if _NONE.match(said) or (
+    if (len(said.split()) <= _SHORT and _NONE.match(said)) or (
         _NO_PAIN.search(said)
         and not re.search(r"\b(?:but|pero|except|until|when|cuando|hasta|although|aunque)\b|\?", said)
     ):
@@ -156,7 +165,19 @@ def _plain(text: str) -> str:
         .replace("→", " to ")
         .replace("💯", " 100 ")
     )
-    said = fold(re.sub("[–—−]", "-", text))
+    # No score has so many digits: a telephone number.
+    said = re.sub(r"\d{5,}", "#", fold(re.sub("[–—−]", "-", text)))
+    said = re.sub(
+        r"\b(?:on|in|from|en)?\s*(?:a|an|the|una)?\s*(?:scale|escala)\s*(?:of|from|de|del)?\s*[01]?\s*(?:-|to|a|al)?\s*(?:10|diez|ten)\b",
+        " scale ",
+        said,
+    )
+    said = re.sub(r"\b(?:de|del|from)\s*[01]\s*(?:-|to|a|al)\s*(?:10|diez|ten)\b", " scale ", said)
+    said = re.sub(
+        r"(?<![\d/.])(\d)\s*/\s*(\d)(?![\d/])",
+        lambda m: f"{m[1]}-{m[2]}" if int(m[2]) == int(m[1]) + 1 else m[0],
+        said,
+    )
     said = re.sub(r"\b([a-z0-9]+)\b", lambda m: str(_WORDS.get(m[1], m[1])), said)
     said = re.sub(r"\b(one|uno|una|un)\s*(?=(?:/|out\s*of|over|sobre|de)\s*(?:10)\b)", "1 ", said)
     said = re.sub(
@@ -184,6 +205,14 @@ def _without_other_numbers(said: str) -> str:
 Found = tuple[int, int, str]
 
 
+def _after_soreness(said: str) -> list[Found]:
+    return [
+        (m.start(2), m.end(2), m[2])
+        for m in _SORE_FIRST.finditer(said)
+        if _LINKS.issuperset(re.findall("[a-z]+", m[1]))
+    ]
+
+
 def _far(found: list[Found]) -> bool:
     return all(_value(number) is None for _, _, number in found)
 
@@ -204,13 +233,22 @@ def _current(found: list[Found], said: str) -> list[str]:
     for pattern, new in ((_FROM_TO, 2), (_TO_FROM, 1)):
         if (m := pattern.search(said)) and _value(m[new]) is not None:
             return [m[new]]
-    now = [n for n in found if _NOW.search(said[: n[0]]) or _NOW_AFTER.match(said[n[1] :])]
-    past = [n for n in found if _PAST.search(said[: n[0]]) or _PAST_AFTER.match(said[n[1] :])]
-    now = [n for n in now if n not in past]
+    now = [n for n in found if _when(n, said) == "now"]
+    past = [n for n in found if _when(n, said) == "past"]
     kept = [n for n in found if n not in past] or found
     if now and past:
         kept = now
     return [number for _, _, number in kept]
+
+
+def _when(found: Found, said: str) -> str:
+    """What follows a number says more than what stands before it: "9 yesterday, 4 today"."""
+    before, after = said[: found[0]], said[found[1] :]
+    if _NOW_AFTER.match(after):
+        return "now"
+    if _PAST_AFTER.match(after):
+        return "past"
+    return "now" if _NOW.search(before) else "past" if _PAST.search(before) else ""
 
 
 def _scored(numbers: list[str]) -> Score:

@@ -13,6 +13,7 @@ _SWAP_FROM = 4
 _SLIP_FROM = 5
 # From this length on even the first letter may be wrong.
 _LONG = 7
+_LONGEST = 24
 
 
 @dataclass(frozen=True)
@@ -20,11 +21,12 @@ class Typos:
     near: Mapping[str, tuple[str, ...]]  # a listed word with one letter left out → the words
     real: frozenset[str]  # never typos
 
-    def meant(self, word: str) -> str | None:
-        if len(word) < _SWAP_FROM or word in self.real or not word.isalpha() or len(word) > 24:
-            return None
+    def meant(self, word: str) -> tuple[str, ...]:
+        """The listed words that it may have been; none for a word that is one itself."""
+        if len(word) < _SWAP_FROM or word in self.real or not word.isalpha() or len(word) > _LONGEST:
+            return ()
         candidates = {whole for form in (word, *_shorter(word)) for whole in self.near.get(form, ())}
-        return min((w for w in candidates if _forgiven(word, w)), default=None)
+        return tuple(sorted(w for w in candidates if _forgiven(word, w)))
 
 
 def typos(listed: Collection[str], real: Collection[str]) -> Typos:
