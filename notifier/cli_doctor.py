@@ -65,4 +65,8 @@ def _providers(settings: Settings) -> dict[str, Provider]:
         from notifier.channels.mailbox import ImapMailbox
 
         found["mailbox"] = ImapMailbox(settings)
+    if settings.sms.account_sid:
+        from notifier.channels.twilio_inbox import TwilioInbox
+
+        found["inbox"] = TwilioInbox(settings)
     return found

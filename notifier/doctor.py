@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from notifier import doctor_database, doctor_host, doctor_sending, doctor_web
+from notifier import doctor_database, doctor_host, doctor_receiving, doctor_sending, doctor_web
 from notifier.doctor_findings import Finding, Installation, Level
 from notifier.errors import NotifierError
 
@@ -22,6 +22,7 @@ _OF_THE_HOST: tuple[tuple[str, Check], ...] = (
     ("Sending", doctor_sending.mode),
     ("Sending", doctor_host.outbox),
     ("Sending", doctor_sending.providers),
+    ("Receiving", doctor_receiving.sms),
     ("Receiving", doctor_sending.mailbox),
     ("Pages", doctor_web.address),
     ("Pages", doctor_web.answering),
@@ -38,6 +39,8 @@ _OF_ITS_CONTENT: tuple[tuple[str, Check], ...] = (
     ("Plans", doctor_sending.plans_loaded),
     ("Senders", doctor_sending.senders),
     ("Messages", doctor_sending.waiting),
+    ("Receiving", doctor_receiving.lately),
+    ("Receiving", doctor_receiving.provider_texts),
     ("Before patients are written to", doctor_sending.readiness),
 )
 _WIDTH = 97

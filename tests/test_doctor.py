@@ -15,9 +15,19 @@ import typer
 from sqlalchemy import Engine, text, update
 from typer.testing import CliRunner, Result
 
-from notifier import clinics, db, doctor_database, doctor_host, doctor_sending, doctor_web, plans
+from notifier import (
+    clinics,
+    db,
+    doctor_database,
+    doctor_host,
+    doctor_receiving,
+    doctor_sending,
+    doctor_web,
+    plans,
+)
 from notifier.channels.mailbox import ImapMailbox
 from notifier.channels.smtp_email import SmtpEmail
+from notifier.channels.twilio_inbox import TwilioInbox
 from notifier.channels.twilio_sms import TwilioSms
 from notifier.cli_doctor import doctor
 from notifier.clock import SystemClock
@@ -566,3 +576,35 @@ def test_the_command_tells_wrong_settings_as_findings(run: Callable[..., Result]
     found = json.loads(ended.stdout)
     assert len(found) > 1
     assert {finding["area"] for finding in found} == {"Configuration"}
+
+
+def test_receiving_is_tried_and_the_texts_for_twilio_are_printed(engine: Engine, clinic: Clinic) -> None:
+    checks = doctor_receiving.sms, doctor_receiving.provider_texts
+    web = WebSettings(base_url="https://care.example", secret_key="s" * 40)
+
+    def found(sms: SmsSettings, **sections: Any) -> list[Finding]:
+        inbox = TwilioInbox(Settings(sms=sms))
+        with closing(inbox):
+            return look(engine, *checks, providers={"inbox": inbox}, sms=sms, **sections)
+
+    with TwilioServer() as twilio:
+        settings = sms_settings(twilio)
+        (way, *texts) = found(settings)
+        assert (way.level, "so no public address is needed" in way.message) == ("ok", True)
+        assert [text.message.split(" by itself")[0] for text in texts] == [
+            "Twilio answers STOP",
+            "Twilio answers START",
+            "Twilio answers HELP",
+        ]
+        assert "(en) Riverside Physio: You will get no more automatic texts" in texts[0].message
+        assert "(es) Riverside Physio: No le enviaremos otros mensajes" in texts[0].message
+        assert "Emergency or chest pain" in texts[2].message
+        called = settings.model_copy(update={"receive": "webhook", "provider_answers": ("STOP",)})
+        _, address, stop = found(called, web=web)
+        assert "https://care.example/webhooks/twilio/inbound" in address.message
+        assert "Twilio answers STOP" in stop.message
+        wrong = settings.model_copy(update={"auth_token": "another", "provider_answers": ()})
+        (refused,) = found(wrong, delivery=LIVE)
+        assert (refused.level, refused.message[:5]) == ("error", "SMS: ")
+    (unfetched,) = look(engine, doctor_receiving.lately, sms=SMS, delivery=LIVE)
+    assert "nothing has asked for them since the set-up" in unfetched.message
