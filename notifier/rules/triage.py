@@ -1,6 +1,6 @@
 """What a patient's message asks for: to stop, help, a score, or a person, now.
 
-Nothing here is clever: words, lists of words and where they stand. Whatever is not understood goes to a person.
+Words, lists of words and where they stand; whatever is not understood goes to a person.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ def classify(
 ) -> Triage:
     """Read a message, in English or Spanish whatever `language` says: patients write in either.
 
-    The intent is the first of these that holds: opt_out; red_flag; help, opt_in; score; wrong_number; essentials
-    (only the safety messages), essentials_undo (all of them again), keyword, each only as the whole message;
+    The intent is the first of these that holds: opt_out; red_flag; help, opt_in; score; wrong_number;
+    essentials (only the safety messages), essentials_undo (all of them again), keyword, each only as the whole message;
     other. `names`: first names of the patients known at the number, for "I'm not Ana".
     """
     message = (rules or shipped()).read(text)
@@ -149,10 +149,83 @@ _NOT_ME = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _NO_NAMES = frozenset(
-    "sure yet now here today ok okay going feeling able yo bueno buena normal nada asi cierto alergico alergica "
-    "coming available interested happy good great bad working really very so too in at the a an el la un una "
-    "seguro segura tan muy capaz urgente grave necesario posible problem worried sore done ready certain funny "
-    "tired free home much many more less worse better doing getting having hurting it me you true right fair".split()
+    [
+        "sure",
+        "yet",
+        "now",
+        "here",
+        "today",
+        "ok",
+        "okay",
+        "going",
+        "feeling",
+        "able",
+        "yo",
+        "bueno",
+        "buena",
+        "normal",
+        "nada",
+        "asi",
+        "cierto",
+        "alergico",
+        "alergica",
+        "coming",
+        "available",
+        "interested",
+        "happy",
+        "good",
+        "great",
+        "bad",
+        "working",
+        "really",
+        "very",
+        "so",
+        "too",
+        "in",
+        "at",
+        "the",
+        "a",
+        "an",
+        "el",
+        "la",
+        "un",
+        "una",
+        "seguro",
+        "segura",
+        "tan",
+        "muy",
+        "capaz",
+        "urgente",
+        "grave",
+        "necesario",
+        "posible",
+        "problem",
+        "worried",
+        "sore",
+        "done",
+        "ready",
+        "certain",
+        "funny",
+        "tired",
+        "free",
+        "home",
+        "much",
+        "many",
+        "more",
+        "less",
+        "worse",
+        "better",
+        "doing",
+        "getting",
+        "having",
+        "hurting",
+        "it",
+        "me",
+        "you",
+        "true",
+        "right",
+        "fair",
+    ]
 )
 
 

@@ -1,4 +1,4 @@
-"""The word lists as values ready for use: read from the text of templates/replies/*.toml, with a clinic's own added.
+"""The word lists ready for use: read from templates/replies/*.toml, with a clinic's own added.
 
 No files are opened here: whoever calls hands over what is written in them.
 """
@@ -142,7 +142,7 @@ class Message:
 
 
 @lru_cache(maxsize=64)
-def shipped(extra: Extra = Extra()) -> Rules:  # noqa: B008 - frozen, so it cannot be changed by a caller
+def shipped(extra: Extra = Extra()) -> Rules:
     """The rules that come with the program, and a clinic's own."""
     return build(resources.reply_files(), extra)
 
@@ -195,7 +195,7 @@ def build(files: Mapping[str, str], extra: Extra) -> Rules:
         },
         spelled={fold(key): tuple(value.split()) for key, value in words["spelled"].items()},
         vocabulary=known,
-        typos=typos([word for word in (*known.exact, *known.beginnings)], _folded(alike["words"])),
+        typos=typos([*known.exact, *known.beginnings], _folded(alike["words"])),
     )
 
 

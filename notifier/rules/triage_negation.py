@@ -1,4 +1,4 @@
-"""Whether a symptom is named to say that it is not there: "no chest pain", "sin fiebre", "the fever is gone"."""
+"""Whether a symptom is named to say that it is not there: "no chest pain", "the fever is gone"."""
 
 from __future__ import annotations
 
@@ -10,25 +10,129 @@ _BEFORE = 4
 _AFTER = 3
 
 _NOT = frozenset(
-    "no not none never without dont doesnt didnt isnt wasnt arent werent havent hasnt aint nor zero any "
-    "sin ni nunca tampoco ningun ninguna jamas negative denies free".split()
+    [
+        "no",
+        "not",
+        "none",
+        "never",
+        "without",
+        "dont",
+        "doesnt",
+        "didnt",
+        "isnt",
+        "wasnt",
+        "arent",
+        "werent",
+        "havent",
+        "hasnt",
+        "aint",
+        "nor",
+        "zero",
+        "any",
+        "sin",
+        "ni",
+        "nunca",
+        "tampoco",
+        "ningun",
+        "ninguna",
+        "jamas",
+        "negative",
+        "denies",
+        "free",
+    ]
 )
 # "any" says that it is not there only behind another of them.
 _WEAK = frozenset({"any", "free"})
-_BUT = frozenset("but pero except although though aunque sino only solo just still sigue now ahora".split())
-_LINKS = frozenset("or and nor ni y o e u any no sin".split())
+_BUT = frozenset(
+    [
+        "but",
+        "pero",
+        "except",
+        "although",
+        "though",
+        "aunque",
+        "sino",
+        "only",
+        "solo",
+        "just",
+        "still",
+        "sigue",
+        "now",
+        "ahora",
+    ]
+)
+_LINKS = frozenset(["or", "and", "nor", "ni", "y", "o", "e", "u", "any", "no", "sin"])
 _GONE = frozenset(
-    "none gone no fine normal ok okay resolved stopped disappeared cleared vanished away better improved "
-    "bien mejor normales desaparecio quito fue paso ninguno ninguna nada".split()
+    [
+        "none",
+        "gone",
+        "no",
+        "fine",
+        "normal",
+        "ok",
+        "okay",
+        "resolved",
+        "stopped",
+        "disappeared",
+        "cleared",
+        "vanished",
+        "away",
+        "better",
+        "improved",
+        "bien",
+        "mejor",
+        "normales",
+        "desaparecio",
+        "quito",
+        "fue",
+        "paso",
+        "ninguno",
+        "ninguna",
+        "nada",
+    ]
 )
 _COPULAS = frozenset(
-    "is are was has have feels seems all my it its the have been completely totally now went down much back to "
-    "esta estan se me ya ha han todo muy mas por completo".split()
+    [
+        "is",
+        "are",
+        "was",
+        "has",
+        "have",
+        "feels",
+        "seems",
+        "all",
+        "my",
+        "it",
+        "its",
+        "the",
+        "have",
+        "been",
+        "completely",
+        "totally",
+        "now",
+        "went",
+        "down",
+        "much",
+        "back",
+        "to",
+        "esta",
+        "estan",
+        "se",
+        "me",
+        "ya",
+        "ha",
+        "han",
+        "todo",
+        "muy",
+        "mas",
+        "por",
+        "completo",
+    ]
 )
 
 
 def negated(span: Span, reading: Reading, others: set[Span]) -> bool:
-    """`others`: spans before it already known to be negated, for lists such as "no fever, cough or chills"."""
+    """`others`: spans already known to be negated, for lists such as "no fever, cough or chills"."""
     return _denied_before(span, reading) or _in_a_list(span, reading, others) or _over(span, reading)
 
 

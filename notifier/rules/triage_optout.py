@@ -14,8 +14,8 @@ from notifier.rules.triage_lexicon import Message, Rules
 # "STOP" shouted before or after a message in small letters.
 _FIRST_SHOUT = re.compile(r"\s*STOP\b[\s.,!:;-]*(\w*)")
 _LAST_SHOUT = re.compile(r"(?:^|[\s.,!;:-])(STOP|UNSUBSCRIBE|BAJA|ALTO|BASTA)\W*$")
-_NOT_AFTER_STOP = frozenset("by in at over on the my it hurting taking".split())
-_REFUSALS = frozenset("dont not never no cant wont didnt should i when".split())
+_NOT_AFTER_STOP = frozenset(["by", "in", "at", "over", "on", "the", "my", "it", "hurting", "taking"])
+_REFUSALS = frozenset(["dont", "not", "never", "no", "cant", "wont", "didnt", "should", "i", "when"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The little language of the word lists: what a line in templates/replies/triage.*.toml means, and where it fits.
+"""The little language of the word lists: what a line in triage.*.toml means, and where it fits.
 
 chest pain          these words, next to each other
 respir*             any word that begins so

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - patterns are easier to read on one line than in pieces
 """A soreness score from 0 to 10 in a patient's words, or none; never an hour, a count of days or a room.
 
 Asked for, any number that is nothing else will do. Volunteered, it takes a scale ("7/10") or a soreness word.
@@ -36,11 +37,112 @@ _SORE = (
 )
 # What may stand between a soreness word and its number.
 _LINKS = frozenset(
-    "is are was level score of at about around like a an un una de en es esta como it its s im i am now today todays "
-    "hoy ahora me mi maybe probably roughly approx still just only currently my down to rating nivel scale on the "
-    "would say id rate tengo diria sigue bajo mas o menos from has gone went dropped been this morning tonight "
-    "right ya solo casi aun todavia unos will be call give as levels siento siente creo que le doy pongo pondria "
-    "pain soreness dolor more than por max barely up subio anda and y ive id".split()
+    [
+        "is",
+        "are",
+        "was",
+        "level",
+        "score",
+        "of",
+        "at",
+        "about",
+        "around",
+        "like",
+        "a",
+        "an",
+        "un",
+        "una",
+        "de",
+        "en",
+        "es",
+        "esta",
+        "como",
+        "it",
+        "its",
+        "s",
+        "im",
+        "i",
+        "am",
+        "now",
+        "today",
+        "todays",
+        "hoy",
+        "ahora",
+        "me",
+        "mi",
+        "maybe",
+        "probably",
+        "roughly",
+        "approx",
+        "still",
+        "just",
+        "only",
+        "currently",
+        "my",
+        "down",
+        "to",
+        "rating",
+        "nivel",
+        "scale",
+        "on",
+        "the",
+        "would",
+        "say",
+        "id",
+        "rate",
+        "tengo",
+        "diria",
+        "sigue",
+        "bajo",
+        "mas",
+        "o",
+        "menos",
+        "from",
+        "has",
+        "gone",
+        "went",
+        "dropped",
+        "been",
+        "this",
+        "morning",
+        "tonight",
+        "right",
+        "ya",
+        "solo",
+        "casi",
+        "aun",
+        "todavia",
+        "unos",
+        "will",
+        "be",
+        "call",
+        "give",
+        "as",
+        "levels",
+        "siento",
+        "siente",
+        "creo",
+        "que",
+        "le",
+        "doy",
+        "pongo",
+        "pondria",
+        "pain",
+        "soreness",
+        "dolor",
+        "more",
+        "than",
+        "por",
+        "max",
+        "barely",
+        "up",
+        "subio",
+        "anda",
+        "and",
+        "y",
+        "ive",
+        "id",
+    ]
 )
 _SORE_FIRST = re.compile(rf"\b{_SORE}\b([^\d#.!?;]{{0,48}}?)(?<![\w/.])({_N})(?!\s*(?:/|%))")
 _SORE_AFTER = re.compile(rf"\b({_N})\s*(?:for|in|on|of|de|en)?\s*(?:the|my|mi|el)?\s*(?:{_SORE})\b")
@@ -63,7 +165,7 @@ _UNITS = (
 )
 _AWAY = [
     rf"\$\s*{_N}",
-    rf"(?<!\d)\+?\d[\d ().-]{{6,}}\d",
+    r"(?<!\d)\+?\d[\d ().-]{6,}\d",
     rf"{_N}\s*%",
     r"\b\d{1,2}:\d{2}(?:\s*[ap]\.?m)?",
     r"\b\d{1,2}h\d{2}",
@@ -220,7 +322,7 @@ def _far(found: list[Found]) -> bool:
 def _widened(found: list[Found], said: str) -> list[Found]:
     """With the other end of a range: "soreness 6 or 7"."""
     more = list(found)
-    for start, end, _ in found:
+    for _start, end, _number in found:
         if follows := re.match(rf"\s*(?:-|to|or|a|o|maybe)\s*(?:a|un|maybe)?\s*({_N})(?![\w/])", said[end:]):
             more.append((end + follows.start(1), end + follows.end(1), follows[1]))
     return more
