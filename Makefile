@@ -27,6 +27,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.import_rows
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.retime
+	$(BIN)/python -m benchmarks.webhooks
 	$(BIN)/python -m benchmarks.pages
 
 # The pictures of the README, taken of the demo.
