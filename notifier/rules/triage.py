@@ -70,8 +70,8 @@ def classify(
     """Read a message, in English or Spanish whatever `language` says: patients write in either.
 
     The intent is the first of these that holds: opt_out; red_flag; help, opt_in; score; wrong_number;
-    essentials (only the safety messages), essentials_undo (all of them again), keyword, each only as the whole message;
-    other. `names`: first names of the patients known at the number, for "I'm not Ana".
+    essentials (only the safety messages), essentials_undo (all of them again), keyword, each only as the
+    whole message; other. `names`: first names of the patients known at the number, for "I'm not Ana".
     """
     message = (rules or shipped()).read(text)
     flags = _flags(message)
