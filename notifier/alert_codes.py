@@ -30,6 +30,8 @@ def take(session: Session, inbound: InboundMessage, *, settings: Settings, now: 
         return False
     mark = "code-" + hashlib.sha256(inbound.provider_id.encode()).hexdigest()[:16]
     found = _meant(session, contacts, codes)
+    if found is None and _may_be_a_patients(session, inbound):
+        return False
     if found is None:
         contact = contacts[0]
         values = {"state": "unknown", "code": codes[0], "open": _open(session, contact)}
@@ -39,6 +41,13 @@ def take(session: Session, inbound: InboundMessage, *, settings: Settings, now: 
     alerts.acknowledge(session, alert, by=contact.name, how="sms", now=now, contact=contact)
     alerts_telling.answer(session, contact, alert, _said(session, alert, contact), mark=mark, now=now)
     return True
+
+
+def _may_be_a_patients(session: Session, inbound: InboundMessage) -> bool:
+    """Somebody who is treated too says more than a code: "C6 C7 numb" may be of their own neck."""
+    number = address_key("sms", inbound.from_address)
+    is_patient = select(Patient.id).where(Patient.phone == number, Patient.erased_at.is_(None)).limit(1)
+    return bool(escalation.beside_codes(inbound.body)) and session.scalar(is_patient) is not None
 
 
 def _contacts(session: Session, inbound: InboundMessage) -> Sequence[AlertContact]:

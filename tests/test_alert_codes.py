@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -81,6 +82,15 @@ def test_anything_else_is_a_reply_like_any_other(
     assert not texts(session, written.format(alert.code), sender=sender)
     assert alert.acknowledged_at is None
     assert answers(session) == []
+
+
+@on_sqlite
+def test_a_contact_who_is_a_patient_may_write_of_c6_and_c7(
+    session: Session, clinic: Clinic, alert: Alert
+) -> None:
+    cast.log(session, clinic, replace(cast.ALICE, first_name="Ada", phone=ADA), "dry-needling")
+    assert not texts(session, "C6 C7 numb and weak")
+    assert texts(session, f"ok, {alert.code}. On my way")
 
 
 def test_who_comes_second_hears_who_was_quicker_and_a_wrong_code_what_is_open(

@@ -57,7 +57,12 @@ class Turn:
 def codes_in(text: str) -> tuple[str, ...]:
     """The codes in a short message that is about nothing else: "k7q4", "Code K7 Q4", "ok, k7q4 on my way"."""
     found = tuple("".join(match.groups()).upper() for match in _CODE.finditer(text))
-    return found if len(_CODE.sub(" ", text).split()) <= _MOST_WORDS else ()
+    return found if len(beside_codes(text)) <= _MOST_WORDS else ()
+
+
+def beside_codes(text: str) -> list[str]:
+    """The words that are no code."""
+    return _CODE.sub(" ", text).split()
 
 
 def waking_hours(hours: Hours) -> Hours:
