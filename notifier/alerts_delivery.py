@@ -62,9 +62,9 @@ def _not_reached(session: Session, message: Message) -> str:
 _UNANSWERED = "The automatic answer did not reach the patient. Call."
 
 
-def unanswered(session: Session, message: Message) -> None:
+def unanswered(session: Session, reply_id: int | None) -> None:
     """Who takes the alert has to know that the patient was not told what to do."""
-    of_reply = select(Alert).where(Alert.reply_id == message.reply_id, Alert.acknowledged_at.is_(None))
+    of_reply = select(Alert).where(Alert.reply_id == reply_id, Alert.acknowledged_at.is_(None))
     for alert in session.scalars(of_reply):
         if _UNANSWERED not in alert.summary:
             alert.summary = f"{alert.summary} {_UNANSWERED}"

@@ -288,7 +288,7 @@ class Recorder:
                 fallback.take_over(self.session, case, now=self.now, actor=self.worker)
         for message in self.failed:
             if message.kind == Kind.ANSWER:
-                alerts_delivery.unanswered(self.session, message)
+                alerts_delivery.unanswered(self.session, message.reply_id)
         for message in self.unheard:
             alerts_delivery.failed(self.session, message, now=self.now, actor=self.worker)
         for sender in self.stopping.values():

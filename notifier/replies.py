@@ -13,7 +13,16 @@ from datetime import datetime
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from notifier import alert_codes, alerts, answers, opting, reply_effects, reply_origin, reply_rules
+from notifier import (
+    alert_codes,
+    alerts,
+    alerts_delivery,
+    answers,
+    opting,
+    reply_effects,
+    reply_origin,
+    reply_rules,
+)
 from notifier.config import Settings
 from notifier.db import insert_missing
 from notifier.envelope import InboundMessage
@@ -125,7 +134,7 @@ def _work(
     settings: Settings,
     now: datetime,
 ) -> Received:
-    triage = _read(origin, inbound)
+    triage = reply_effects.in_order(session, reply, _read(origin, inbound))
     reply.intent, reply.red_flags = triage.intent, sorted(triage.red_flags)
     reply.keyword, reply.negated, reply.matched = triage.keyword or "", triage.negated, list(triage.matched)
     score = reply_effects.score_of(session, origin, reply, triage)
@@ -177,20 +186,41 @@ def _follow(
         _raise(session, origin, reply, decision, known, now)
     if not decision.answer:
         return ""
+    session.flush()
+    try:
+        # Words that cannot be written take back no stop and no warning.
+        with session.begin_nested():
+            _answer(session, origin, reply, decision, now)
+    except (OperationalError, DatabaseUnavailable):
+        raise
+    except Exception:
+        log.exception("reply %s could not be answered", reply.id)
+        session.refresh(reply)
+        _leave_to_a_person(session, reply)
+    return reply.answer
+
+
+def _answer(session: Session, origin: Origin, reply: Reply, decision: Decision, now: datetime) -> None:
     reply.answer = decision.answer
-    if origin.sender is not None:
-        answers.write(
-            session,
-            origin.clinic,
-            origin.sender,
-            reply,
-            decision.answer,
-            patient=origin.patient,
-            urgent=decision.urgent,
-            through=decision.through,
-            now=now,
-        )
-    return decision.answer
+    if origin.sender is None:
+        return
+    answers.write(
+        session,
+        origin.clinic,
+        origin.sender,
+        reply,
+        decision.answer,
+        patient=origin.patient,
+        urgent=decision.urgent,
+        through=decision.through,
+        now=now,
+    )
+
+
+def _leave_to_a_person(session: Session, reply: Reply) -> None:
+    if reply.rank == Rank.NOBODY:
+        reply.rank, reply.task = Rank.READ, "read"
+    alerts_delivery.unanswered(session, reply.id)
 
 
 def _raise(

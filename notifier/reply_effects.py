@@ -53,6 +53,20 @@ def graver(body: Triage, subject: Triage) -> Triage:
     )
 
 
+def in_order(session: Session, reply: Reply, triage: Triage) -> Triage:
+    """A START that arrives after a later STOP lifts nothing: the last word is the no."""
+    if triage.intent != "opt_in":
+        return triage
+    later = select(Reply.id).where(
+        Reply.channel == reply.channel,
+        Reply.from_address == reply.from_address,
+        Reply.clinic_id == reply.clinic_id,
+        Reply.intent == "opt_out",
+        Reply.received_at > reply.received_at,
+    )
+    return triage if session.scalar(later.limit(1)) is None else replace(triage, intent="other")
+
+
 def score_of(session: Session, origin: Origin, reply: Reply, triage: Triage) -> ScoreRow | None:
     """The score that the words say, against the treatment they are about."""
     reply.score = triage.score
@@ -180,41 +194,51 @@ def _stop(session: Session, origin: Origin, reply: Reply, now: datetime, actor: 
     return stopped
 
 
+def _written_from(origin: Origin, reply: Reply) -> list[str]:
+    """The address it came from; and where the mail went that it answers, which was passed on to there."""
+    return list(dict.fromkeys(filter(None, (reply.from_address, origin.wrote_to)))) if origin.binding else []
+
+
 def _meant(session: Session, origin: Origin, reply: Reply) -> Iterator[tuple[tuple[Sender, ...], str]]:
     """The addresses that fall silent: the one it came from; all of the patient's where that is asked."""
-    if origin.binding:
-        yield origin.binding, reply.from_address
+    yield from ((origin.binding, address) for address in _written_from(origin, reply))
     said = " ".join(reply.body.casefold().split()).strip(".! ")
     if origin.patient is None or (origin.binding and said not in _ALL):
         return
     known = reach.load(session, [origin.patient])
     for channel in ("sms", "email"):
         sender, address = known.sender(origin.patient, channel), reach.address_of(origin.patient, channel)
-        if sender is not None and address is not None and address != reply.from_address:
+        if (
+            sender is not None
+            and address is not None
+            and address not in (reply.from_address, origin.wrote_to)
+        ):
             yield (sender,), address
 
 
 def _wrong_number(session: Session, origin: Origin, reply: Reply, now: datetime, actor: str) -> list[Place]:
     """That number hears from us no more; the patients' own wishes are as they were, their number is not."""
-    opting.stop(
-        session,
-        origin.binding,
-        reply.from_address,
-        method="wrong number",
-        reason=_WRONG,
-        now=now,
-        actor=actor,
-        patients=(),
-    )
+    wrong = _written_from(origin, reply)
+    for address in wrong:
+        opting.stop(
+            session,
+            origin.binding,
+            address,
+            method="wrong number",
+            reason=_WRONG,
+            now=now,
+            actor=actor,
+            patients=(),
+        )
     for patient in origin.patients:
-        if reply.channel == "sms" and patient.phone == reply.from_address:
+        if reply.channel == "sms" and patient.phone in wrong:
             patient.phone_problem = _WRONG
-        elif reply.channel == "email" and patient.email == reply.from_address:
+        elif reply.channel == "email" and patient.email in wrong:
             patient.email_problem = _WRONG
     session.flush()
     if origin.patients:
         replan(session, origin.patients, now=now, actor=actor)
-    return [(reply.channel, reply.from_address)]
+    return [(reply.channel, address) for address in wrong]
 
 
 def _essentials(session: Session, origin: Origin, wanted: bool, now: datetime, actor: str) -> None:

@@ -35,6 +35,7 @@ class Origin:
     question: Message | None = None
     treatment: Treatment | None = None
     asked: bool = False  # the question was for a score, and its time is not over
+    wrote_to: str = ""  # where the mail went that this one answers, which may be another address
 
 
 def origins(session: Session, inbound: InboundMessage, settings: Settings) -> list[Origin]:
@@ -56,13 +57,14 @@ def _senders(session: Session, channel: str) -> list[Sender]:
 
 
 def _answered(session: Session, inbound: InboundMessage) -> Message | None:
-    """The message of ours that an e-mail says it answers."""
+    """The message of ours that an e-mail says it answers; not of somebody who was erased since."""
     if not inbound.in_reply_to:
         return None
     return session.scalar(
         select(Message)
         .join(Attempt, Attempt.message_id == Message.id)
-        .where(Attempt.provider_id.in_(inbound.in_reply_to), Message.patient_id.is_not(None))
+        .join(Patient, Patient.id == Message.patient_id)
+        .where(Attempt.provider_id.in_(inbound.in_reply_to), Patient.erased_at.is_(None))
         .order_by(Attempt.id.desc())
         .limit(1)
     )
@@ -116,6 +118,9 @@ def _origin(
     at = inbound.received_at
     asked = {patient.id: found for patient in patients if (found := scores.asked(session, patient, at))}
     patient = _writer(session, patients, answered, {key: found.message for key, found in asked.items()})
+    if patient is not None and patient not in patients:
+        # Who answers a mail from another address of theirs is the same patient.
+        patients.append(patient)
     found = asked.get(patient.id) if patient is not None else None
     return Origin(
         clinic,
@@ -126,6 +131,7 @@ def _origin(
         found.message if found is not None else answered,
         found.treatment if found is not None else _about(session, patient, answered, at),
         asked=found is not None,
+        wrote_to=answered.to if answered is not None else "",
     )
 
 
