@@ -152,14 +152,16 @@ class Recorder:
 
     def _accepted(self, message: Message, attempt: Attempt, accepted: Accepted, latest: bool) -> None:
         attempt.provider, attempt.provider_id = accepted.provider, accepted.provider_id
-        attempt.outcome = str(accepted.status)
+        # A report was quicker than our own commit, and knew as much or more.
+        told = attempt.outcome in RANK and RANK[Status(attempt.outcome)] >= RANK[accepted.status]
+        attempt.outcome = attempt.outcome if told else str(accepted.status)
         sender = self.stopped.pop(message.sender_id, None)
         if sender is not None:
             log.warning("sender %s works again", sender.id)
             sender.stopped_at, sender.stopped_reason, sender.probe_at, sender.probes = None, "", None, 0
             alerts_delivery.works_again(self.session, sender, now=self.now)
         before = Status(message.status)
-        if not latest or before not in RANK or RANK[accepted.status] <= RANK[before]:
+        if told or not latest or before not in RANK or RANK[accepted.status] <= RANK[before]:
             return
         if may_move(before, accepted.status):
             self._move(message, accepted.status, accepted.note, attempt.number)

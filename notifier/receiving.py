@@ -25,7 +25,7 @@ from notifier.config import Settings
 from notifier.db import RealTime, insert_missing, reading, transaction
 from notifier.envelope import Batch, DeliveryReport, InboundMessage
 from notifier.errors import ChannelError, DatabaseUnavailable
-from notifier.models import Receiver
+from notifier.models import Receiver, Sender
 from notifier.outcomes import policy_of
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,13 @@ class Asking(Protocol):
     """A source that can be asked how far messages are."""
 
     def statuses(self, sids: Sequence[str]) -> list[DeliveryReport]: ...
+
+
+@runtime_checkable
+class Numbered(Protocol):
+    """A source that asks for what came to these numbers of ours; none: for all."""
+
+    numbers: tuple[str, ...]
 
 
 def sources(settings: Settings) -> list[Source]:
@@ -118,6 +125,8 @@ class Receiving:
         cursor = self._take(source.name)
         if cursor is None:
             return False
+        if isinstance(source, Numbered):
+            source.numbers = self._numbers()
         try:
             batch = source.poll(cursor)
             lost = self._keep_all(batch)
@@ -127,6 +136,14 @@ class Receiving:
             raise
         self._done(source.name, self._following(cursor, batch, lost), "")
         return True
+
+    def _numbers(self) -> tuple[str, ...]:
+        """A clinic's sender may have a number of its own; a Messaging Service may use any of the account."""
+        with reading(self._engine) as session:
+            own = session.scalars(select(Sender.identity).where(Sender.channel == "sms", Sender.active)).all()
+        numbers = {identity or self._settings.sms.from_number for identity in own}
+        is_known = all(number.startswith("+") for number in numbers)
+        return tuple(sorted(numbers)) if is_known else ()
 
     def _following(self, cursor: dict[str, Any], batch: Batch, lost: int) -> dict[str, Any]:
         """What could not be kept is fetched again, but not for ever: later ones must not wait for it."""

@@ -14,7 +14,7 @@ from notifier.channels import open_channels
 from notifier.channels.twilio_inbox import TwilioInbox
 from notifier.config import Settings
 from notifier.errors import ChannelError
-from notifier.models import Clinic, Message, Receiver, Reply
+from notifier.models import Clinic, Message, Receiver, Reply, Sender
 from notifier.receiving import Receiving, sources
 from tests import cast
 from tests.cast import on_sqlite
@@ -82,6 +82,16 @@ def test_what_was_sent_while_nobody_ran_comes_in_once_and_in_order(world: World)
         assert receivers.is_receiving(session, world.settings, "sms") == ""
         pending = select(Message.id).where(Message.status == "scheduled", Message.channel == "sms")
         assert session.scalars(pending.where(Message.kind == "planned")).all() == []
+
+
+@on_sqlite
+def test_a_clinics_own_number_is_asked_for_too(world: World) -> None:
+    with world.change() as session:
+        own = session.scalars(select(Sender).where(Sender.channel == "sms")).one()
+        own.identity = "+12125550177"
+    world.twilio.receive(ALICE, "hello", to="+12125550177")
+    assert world.fetch()
+    assert world.bodies() == ["hello"]
 
 
 @on_sqlite

@@ -23,7 +23,7 @@ from notifier.models import (
     Message,
     Suppression,
 )
-from notifier.outcomes import policy_of
+from notifier.outcomes import Outcome, policy_of, record_all
 from notifier.rules.delivery import ErrorClass, Status
 from tests import cast
 from tests.cast import on_sqlite
@@ -34,6 +34,9 @@ OFF = ("undelivered", Status.UNDELIVERED, "30003", ErrorClass.FEW_TRIES)
 GONE = ("undelivered", Status.UNDELIVERED, "30005", ErrorClass.ADDRESS)
 STOPPED = ("failed", Status.FAILED, "21610", ErrorClass.OPT_OUT)
 BLOCKED = ("failed", Status.FAILED, "30007", ErrorClass.CONTENT)
+
+
+OWN: tuple[Any, ...] = ("our own commit",)
 
 
 class World(Shift):
@@ -73,6 +76,20 @@ class World(Shift):
         with self.change() as session:
             return reports.apply(session, report, policy=policy_of(self.settings), now=now, actor="twilio")
 
+    def claimed_again(self, message_id: int) -> None:
+        """As it is while the provider is called."""
+        with self.change() as session:
+            message = session.get_one(Message, message_id)
+            message.status, message.lookup_at = "sending", None
+            (attempt,) = session.scalars(select(Attempt).where(Attempt.message_id == message_id))
+            attempt.outcome, attempt.provider_id = "", None
+
+    def commit(self, message_id: int) -> None:
+        done = Outcome(message_id, 1, accepted=Accepted(f"id-{message_id}-1", Status.ACCEPTED, "twilio"))
+        with self.change() as session:
+            policy, now = policy_of(self.settings), self.clock.now()
+            record_all(session, [done], policy, now=now, worker="test")
+
     def kept(self) -> int:
         with self.look() as session:
             return session.scalar(select(func.count()).select_from(DeliveryReportRow)) or 0
@@ -98,20 +115,32 @@ def test_a_report_settles_a_message_and_is_kept_once(world: World) -> None:
     assert world.moves(message_id)[-2:] == ["accepted → sent", "sent → delivered"]
 
 
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ((QUEUED, SENT, DELIVERED), "delivered"),
+        ((SENT, OFF), "scheduled"),
+        ((SENT, GONE), "undelivered"),
+        ((SENT, BLOCKED), "failed"),
+        ((SENT, OFF, DELIVERED), "delivered"),
+    ],
+    ids=["arrived", "off", "gone", "blocked", "off and then arrived"],
+)
 @on_sqlite
-def test_whatever_the_order_the_end_is_the_same(world: World) -> None:
-    """All orders of what carriers say about one attempt, with words that come twice."""
-    treatment, message_id = world.sent()
-    said = (QUEUED, SENT, DELIVERED)
-    for order in itertools.permutations((*said, SENT)):
-        with world.change() as session:
-            message = session.get_one(Message, message_id)
-            message.status = "accepted"
-            for attempt in session.scalars(select(Attempt)):
-                attempt.outcome = "accepted"
-        for word in order:
-            world.say(message_id, *word)
-        assert world.rows(treatment)[cast.DAY0].status == "delivered"
+def test_whatever_the_order_the_end_is_the_same(
+    world: World, said: tuple[tuple[Any, ...], ...], ends: str
+) -> None:
+    """All orders of what carriers say about one attempt and of our own commit, the first of them twice."""
+    _, message_id = world.sent()
+    for order in itertools.permutations((*said, OWN)):
+        world.claimed_again(message_id)
+        for word in (*order, order[0]):
+            if word is OWN:
+                world.commit(message_id)
+            else:
+                world.say(message_id, *word)
+        (attempt,) = world.attempts(message_id)
+        assert (world.message(message_id).status, attempt.provider_id) == (ends, f"id-{message_id}-1"), order
 
 
 def test_before_our_own_commit_it_counts_and_gives_the_id(world: World) -> None:
@@ -125,6 +154,20 @@ def test_before_our_own_commit_it_counts_and_gives_the_id(world: World) -> None:
     row = world.rows(treatment)[cast.DAY0]
     assert row.status == "delivered"
     assert [attempt.provider_id for attempt in world.attempts(row.id)] == ["SM1"]
+
+
+@on_sqlite
+def test_a_failure_before_our_own_commit_is_tried_again_all_the_same(world: World) -> None:
+    treatment = world.log()
+
+    def reported_first(message: OutboundMessage) -> Accepted:
+        world.say(message.message_id, *OFF, sid="SM1")
+        return Accepted("SM1", Status.ACCEPTED, "twilio")
+
+    world.drain("2026-02-03 17:30", channels={"sms": Answering(reported_first)})
+    row = world.rows(treatment)[cast.DAY0]
+    assert (row.status, row.due_at) == ("scheduled", world.clock.now() + timedelta(hours=3))
+    assert [attempt.outcome for attempt in world.attempts(row.id)] == ["undelivered"]
 
 
 def test_it_settles_what_is_in_doubt(world: World) -> None:

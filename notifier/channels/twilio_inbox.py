@@ -41,7 +41,8 @@ class TwilioInbox:
         # Behind calls from outside it only catches what those missed.
         self.every = timedelta(seconds=15) if sms.receive == "poll" else timedelta(minutes=5)
         self._seconds = seconds
-        self._number = sms.from_number
+        # All of ours that patients write to; none: whatever came to the account.
+        self.numbers: tuple[str, ...] = (sms.from_number,) if sms.from_number else ()
         self._transport = Transport(sms.api_base_url or _TWILIO, threads=1, tls=tls, keep_for=30.0)
         client = Client(sms.account_sid, sms.auth_token, http_client=self._transport)
         self._messages = client.api.v2010.accounts(sms.account_sid).messages
@@ -84,9 +85,13 @@ class TwilioInbox:
 
     def _received(self, since: datetime) -> list[InboundMessage]:
         """Newest first, as the list is; to where all are older, because it is not quite in order."""
+        asked: list[dict[str, str]] = [{"to": number} for number in self.numbers] or [{}]
+        found = [message for to_us in asked for message in self._received_at(to_us, since)]
+        return sorted(found, key=lambda message: message.received_at, reverse=True)
+
+    def _received_at(self, to_us: dict[str, str], since: datetime) -> list[InboundMessage]:
         found: list[InboundMessage] = []
         older = 0
-        to_us = {"to": self._number} if self._number else {}
         for record in self._messages.stream(page_size=_PAGE, limit=_MOST, **to_us):
             at = record.date_sent or record.date_created
             older = older + 1 if at is not None and at < since else 0

@@ -34,6 +34,7 @@ _HEADERS = {
 }
 _UNKEPT = {"Cache-Control": "no-store"}
 _FILES = ("/static/",)
+_LONGEST_PATH = 2000  # characters; numbers of thousands of digits cannot even be read
 _LARGEST = 4 * 1024 * 1024
 # A day's export may be large; the import itself says how large.
 _LARGEST_UPLOAD = 101 * 1024 * 1024
@@ -61,6 +62,10 @@ class Security:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+            return
+        if len(scope["path"]) > _LONGEST_PATH:
+            refusal = PlainTextResponse("This address is longer than any of ours.", status_code=414)
+            await refusal(scope, receive, self._dressed(scope, send))
             return
         if self._is_too_large(scope):
             await _too_large(scope)(scope, receive, self._dressed(scope, send))

@@ -101,6 +101,7 @@ def test_what_is_not_twilios_changes_nothing(world: Installation) -> None:
     assert post(world, INBOUND, b"{}", kind="application/json") == 415
     assert post(world, "/webhooks/twilio/status/x/1", said) == 404
     assert post(world, f"/webhooks/twilio/status/{10**30}/1", said) == 404
+    assert post(world, f"/webhooks/twilio/status/{'9' * 5000}/1", said) == 414
     assert world.anonymous().client.get(INBOUND).status_code == 405
     assert state(world) == before
 
