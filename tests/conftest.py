@@ -18,7 +18,7 @@ from tests.servers.postgres import PostgresServer
 
 # The same examples on every run and host, so that a red test is red for everybody; no deadline, because the
 # first example pays for what is cached afterwards.
-settings.register_profile("aftercare", deadline=None, derandomize=True, print_blob=True)
+settings.register_profile("aftercare", deadline=None, derandomize=True, print_blob=True, max_examples=60)
 settings.load_profile("aftercare")
 
 

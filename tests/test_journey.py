@@ -193,6 +193,7 @@ def test_live_refuses_to_send_while_something_is_not_ready_and_names_it(world: W
     assert {row["status"] for row in world.messages("T-1").values()} == {"scheduled", "skipped"}
 
 
+@cast.on_sqlite
 def test_a_patient_answers_and_a_person_hears_it(world: World, empty_engine: Engine) -> None:
     with db.transaction(empty_engine) as session:
         clinic = session.scalars(select(Clinic)).one()
