@@ -5,6 +5,7 @@ The worker commits it; after that, and only then, the provider is called.
 
 from __future__ import annotations
 
+import logging
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import insert, literal_column, or_, select, update
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from notifier import fallback, first_text
@@ -20,10 +22,13 @@ from notifier.cases import Case, gather
 from notifier.db import RealTime
 from notifier.dispatch import Hold, Move, Stop, Verdict, judge
 from notifier.envelope import OutboundMessage
+from notifier.errors import DatabaseUnavailable
 from notifier.models import Address, Attempt, Message, MessageEvent
 from notifier.rules.delivery import Kind, Priority, Status
 from notifier.senders import SCHEDULED, OpenSender, Terms, may_probe, of_kind, open_senders, reserve
 from notifier.wording import Ready
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +127,7 @@ def _claim(
             continue  # stays due; the next claim sees what this one did
         verdict = judge(case, now)
         if isinstance(verdict, Ready):
-            free_at = first_text.make_way(session, case, introduced, now=now, actor=terms.worker)
-            verdict = verdict if free_at is None else Move(free_at, "First a text that says who writes.")
+            verdict = _after_first_text(session, case, verdict, introduced, now, terms.worker)
         if isinstance(verdict, Ready):
             sender = senders[message.sender_id]
             if sender.is_probe and not may_probe(session, sender.row, terms):
@@ -150,6 +154,23 @@ def _free_addresses(session: Session, rows: Sequence[Message]) -> tuple[set[int]
     return {row.id for row in found}, {
         row.id: row.introduced_at for row in found if row.introduced_at is not None
     }
+
+
+def _after_first_text(
+    session: Session, case: Case, ready: Ready, introduced: first_text.Introduced, now: datetime, actor: str
+) -> Verdict:
+    """A first text that cannot be written holds this one, and the others go on."""
+    if not first_text.is_for(case):
+        return ready
+    try:
+        with session.begin_nested():
+            free_at = first_text.make_way(session, case, introduced, now=now, actor=actor)
+    except (OperationalError, DatabaseUnavailable):
+        raise
+    except Exception as error:
+        log.exception("the first text before message %s cannot be prepared", case.message.id)
+        return Hold("broken", f"The first text to this number could not be made ({type(error).__name__}).")
+    return ready if free_at is None else Move(free_at, "First a text that says who writes.")
 
 
 def _may_go_beside(message: Message, taken: set[tuple[str, int | None]], free: set[int]) -> bool:

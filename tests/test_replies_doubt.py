@@ -57,6 +57,21 @@ def test_an_answer_that_cannot_be_written_takes_back_no_stop_and_no_warning(
 
 
 @on_sqlite
+def test_a_first_text_that_cannot_be_written_holds_up_nobody_else(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object, **more: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(answer_texts, "render", broken)
+    world.set(first_text=True)
+    alice, edward = world.log(), world.log(cast.EDWARD)
+    world.drain("2026-02-03 17:30")
+    assert world.rows(alice)[cast.DAY0].status == "held"
+    assert world.rows(edward)[cast.DAY0].status == "sent"
+
+
+@on_sqlite
 def test_a_stop_from_another_mail_address_stops_where_we_write_to(world: World) -> None:
     received = world.hear("unsubscribe", **_answered_mail(world))
     assert _stopped(world) == {ALIAS, "edward@example.com"}
