@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from notifier import receivers, replies
-from notifier.channels import open_channels
+from notifier.channels import open_channels, twilio_inbox
 from notifier.channels.twilio_inbox import TwilioInbox
 from notifier.config import Settings
 from notifier.errors import ChannelError
@@ -92,6 +94,22 @@ def test_a_clinics_own_number_is_asked_for_too(world: World) -> None:
     world.twilio.receive(ALICE, "hello", to="+12125550177")
     assert world.fetch()
     assert world.bodies() == ["hello"]
+
+
+@on_sqlite
+def test_a_clock_that_is_ahead_of_twilios_loses_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Ahead:
+            return cls.fromtimestamp(time.time() + 40 * 60, tz)
+
+    monkeypatch.setattr(twilio_inbox, "datetime", Ahead)
+    assert world.fetch()
+    world.twilio.receive(ALICE, "can't breathe", to=OURS)
+    assert world.fetch()
+    assert world.bodies() == ["can't breathe"]
 
 
 @on_sqlite

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from twilio.rest import Client  # type: ignore[import-untyped]
@@ -56,7 +57,9 @@ class TwilioInbox:
                 found = self._received(since)
             except Exception as failure:
                 raise unanswered(failure, call) from failure
-        return Batch(tuple(reversed(found)), (), {"seen": began.isoformat()})
+        # Our clock may be ahead of Twilio's, whose dates these are: what lay between would never be read.
+        seen = min(began, _said(call.headers) or began)
+        return Batch(tuple(reversed(found)), (), {"seen": seen.isoformat()})
 
     def statuses(self, sids: Sequence[str]) -> list[DeliveryReport]:
         """How far these messages are by now; one that Twilio does not know is left out."""
@@ -100,6 +103,15 @@ class TwilioInbox:
             if older == 0 and str(record.direction) == "inbound":
                 found.append(_message(record, at or datetime.now(UTC)))
         return found
+
+
+def _said(headers: Mapping[str, str] | None) -> datetime | None:
+    """What Twilio's own clock says."""
+    try:
+        at = parsedate_to_datetime((headers or {}).get("Date") or "")
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _since(cursor: dict[str, Any], now: datetime) -> datetime:

@@ -228,7 +228,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def _send(self, status: int, body: bytes, headers: Mapping[str, str], fault: Fault | None = None) -> None:
-        lines = {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+        lines = {
+            "Date": now(),
+            "Content-Type": "application/json",
+            "Content-Length": str(len(body)),
+            **headers,
+        }
         head = f"HTTP/1.1 {status} Answer\r\n" + "".join(f"{k}: {v}\r\n" for k, v in lines.items()) + "\r\n"
         slow = fault.dribble if fault else ""
         pause = fault.pause if fault else 0.0
