@@ -247,7 +247,7 @@ def _hand_over(session: Session, origin: Origin, reply: Reply, now: datetime) ->
         session,
         origin.clinic,
         kind=UNREADABLE,
-        severity="urgent",
+        severity="emergency",
         summary="A reply could not be read by the program. Read it yourself.",
         now=now,
         actor=_ACTOR,

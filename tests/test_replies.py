@@ -171,10 +171,12 @@ def test_a_rule_that_fails_hands_the_reply_to_a_person(world: World, monkeypatch
 
     world.log()
     monkeypatch.setattr(replies, "classify", broken)
-    reply = world.one("anything")
+    reply = world.one("anything", when="2026-02-04 03:00")
     assert (reply.rank, reply.body) == (1, "anything")
     (alert,) = world.alerts()
     assert alert.kind == "unreadable"
+    # It may be a warning, so somebody is called at night too.
+    assert world.count(Message.kind == "alert", Message.alert_id == alert.id) == 1
 
 
 @on_sqlite
