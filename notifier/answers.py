@@ -88,16 +88,17 @@ class Lately:
 
 
 def lately(session: Session, reply: Reply, now: datetime) -> Lately:
-    """Without this reply itself."""
+    """Before this reply, which may have been written long before it came in."""
+    at = min(now, reply.received_at)
     rows = session.execute(
         select(Reply.body, Reply.answer, Reply.received_at).where(
             Reply.clinic_id == reply.clinic_id,
             Reply.from_address == reply.from_address,
-            Reply.received_at > now - FALLBACK_EVERY,
+            Reply.received_at > at - FALLBACK_EVERY,
             Reply.id != reply.id,
         )
     ).all()
-    hour = [row for row in rows if row.received_at > now - timedelta(hours=1)]
+    hour = [row for row in rows if row.received_at > at - timedelta(hours=1)]
     return Lately(
         tuple(row.body for row in hour),
         sum(bool(row.answer) for row in hour),

@@ -95,3 +95,17 @@ def test_a_start_that_comes_late_does_not_undo_the_stop_after_it(world: World) -
     assert _stopped(world) == {ALICE}
     world.hear("START", when="2026-02-03 17:14", received_at=sent + timedelta(minutes=4))
     assert _stopped(world) == set()
+
+
+@on_sqlite
+def test_what_is_fetched_after_a_day_is_answered_as_sparingly_as_at_once(world: World) -> None:
+    world.log()
+    sent = cast.at("2026-02-04 09:00")
+    given = {"when": "2026-02-05 11:00"}
+    said = [
+        world.one(
+            f"Nice weather, part {number}", received_at=sent + timedelta(minutes=number), **given
+        ).answer
+        for number in range(3)
+    ]
+    assert said == ["fallback", "", ""]
