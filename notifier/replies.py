@@ -62,7 +62,17 @@ def receive(session: Session, inbound: InboundMessage, *, settings: Settings, no
     found = reply_origin.origins(session, inbound, settings)
     if not found:
         log.error("a reply by %s came in, and no clinic uses that", inbound.channel)
+    _lock_everybody(session, inbound, found)
     return _together([take(session, inbound, origin, settings=settings, now=now) for origin in found])
+
+
+def _lock_everybody(session: Session, inbound: InboundMessage, found: Sequence[Origin]) -> None:
+    """Of all clinics that share the number at once: one after the other, two such stops could block each
+    other for ever.
+    """
+    clinic_ids = {sender.clinic_id for origin in found for sender in origin.binding}
+    if len(clinic_ids) > 1:
+        opting.lock_all(session, opting.there(session, clinic_ids, inbound.channel, _address(inbound)))
 
 
 def _together(received: Sequence[Received]) -> Received:
@@ -105,8 +115,8 @@ def _keep(session: Session, inbound: InboundMessage, origin: Origin) -> Reply | 
         "sender_id": origin.sender.id if origin.sender is not None else None,
         "from_address": _address(inbound),
         "to_address": inbound.to_address,
-        "body": inbound.body,
-        "subject": inbound.subject,
+        "body": _storable(inbound.body),
+        "subject": _storable(inbound.subject),
         "automatic": inbound.automatic,
         "received_at": inbound.received_at,
         "intent": "",
@@ -119,6 +129,11 @@ def _keep(session: Session, inbound: InboundMessage, origin: Origin) -> Reply | 
     }
     written = session.scalar(insert_missing(session, Reply).values(**values).returning(Reply.id))
     return session.get_one(Reply, written) if written is not None else None
+
+
+def _storable(words: str) -> str:
+    """Without what PostgreSQL takes in no text, and no phone writes."""
+    return words.replace("\0", "").encode("utf-8", errors="replace").decode()
 
 
 def _address(inbound: InboundMessage) -> str:

@@ -383,6 +383,10 @@ def test_the_same_message_again_is_known(world: World) -> None:
     assert world.count(Message.kind == "answer") == 1
 
 
+def test_what_no_database_takes_costs_nobody_a_hearing(world: World) -> None:
+    assert world.one("chest\0 pain \ud83d", by=STRANGER).body == "chest pain ?"
+
+
 @on_sqlite
 def test_a_stranger_is_heard_too(world: World) -> None:
     reply = world.one("my mother was treated at yours and has chest pain", by=STRANGER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,8 @@ from notifier.envelope import Batch, DeliveryReport, InboundMessage
 
 if TYPE_CHECKING:
     from notifier.config import Settings
+
+log = logging.getLogger(__name__)
 
 _TWILIO = "https://api.twilio.com"
 _PAGE = 100
@@ -94,14 +97,19 @@ class TwilioInbox:
 
     def _received_at(self, to_us: dict[str, str], since: datetime) -> list[InboundMessage]:
         found: list[InboundMessage] = []
-        older = 0
+        older = read = 0
         for record in self._messages.stream(page_size=_PAGE, limit=_MOST, **to_us):
+            read += 1
             at = record.date_sent or record.date_created
             older = older + 1 if at is not None and at < since else 0
             if older > _OUT_OF_ORDER:
                 break
             if older == 0 and str(record.direction) == "inbound":
                 found.append(_message(record, at or datetime.now(UTC)))
+        if read >= _MOST:
+            log.error(
+                "Twilio has more messages since the last look than one look reads; look into its console"
+            )
         return found
 
 
