@@ -43,17 +43,23 @@ class SqliteFiles:
         for suffix in ("", "-wal", "-shm"):
             self._path.with_name(f"notifier.db{suffix}").unlink(missing_ok=True)
         shutil.copyfile(self._folder / ("clinic.db" if with_clinic else "empty.db"), self._path)
-        yield self._engine
-        wait_for_background_work()
+        with alone():
+            yield self._engine
         self._engine.dispose()
 
 
-def wait_for_background_work() -> None:
-    """What a page began goes on after its answer. In the next test's database it would be a stranger: a
-    connection to the file that was there before would find none of what that test writes.
+_BEGUN_BY_PAGES = ("retiming-", "import-", "effect-")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """What a page began goes on after its answer, and so may a thread of a test that failed. In the next
+    test's database it would be a stranger: it would find none of what that test writes, and write into it.
     """
-    for thread in threading.enumerate():
-        if thread.name.startswith("retiming-"):
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if not thread.daemon or thread.name.startswith(_BEGUN_BY_PAGES):
             thread.join(30)
             assert not thread.is_alive(), f"{thread.name} does not end"
 
@@ -118,8 +124,8 @@ class PostgresDatabases:
             self._engine.dispose()
             self._engine = self._build()
             self._bring_back(with_clinic)
-        yield self._engine
-        wait_for_background_work()
+        with alone():
+            yield self._engine
         self._engine.dispose()
 
     def _bring_back(self, with_clinic: bool) -> bool:

@@ -220,6 +220,13 @@ def test_the_next_free_port_is_taken_where_one_is_in_use() -> None:
             assert second.getsockname()[1] > port
 
 
+def test_an_answer_does_not_wait_for_its_headers_to_be_acknowledged() -> None:
+    with listen("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_an_address_is_one_that_a_browser_on_this_host_can_open() -> None:
     with listen("0.0.0.0", 0) as everywhere:
         assert address_of(everywhere).startswith("http://127.0.0.1:")

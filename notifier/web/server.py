@@ -28,6 +28,9 @@ def listen(host: str, port: int) -> socket.socket:
     where = f"web.host {host}, web.port {port}"
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Or an answer's words wait 40 ms for the other side to acknowledge its headers: asyncio sees to it only
+    # for sockets that were made otherwise.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         listening.bind((host, port))
         # At once, so that a second start is refused: what is merely bound, others may bind as well.
