@@ -19,7 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Engine, or_, select, update
 
-from notifier import in_flight, replies, reports
+from notifier import in_flight, replies, reply_rules, reports
 from notifier.clock import Clock
 from notifier.config import Settings
 from notifier.db import RealTime, insert_missing, reading, transaction
@@ -214,6 +214,7 @@ class Receiving:
         return lost
 
     def _receive(self, message: InboundMessage) -> None:
+        reply_rules.make_ready()
         with transaction(self._engine) as session:
             received = replies.receive(session, message, settings=self._settings, now=self._clock.now())
         in_flight.wait(self._engine, received.stopped, seconds=self._settings.sms.timeout.total_seconds())

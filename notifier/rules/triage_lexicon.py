@@ -6,7 +6,7 @@ No files are opened here: whoever calls hands over what is written in them.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, Literal, cast
@@ -15,11 +15,10 @@ from notifier import resources
 from notifier.rules.triage_folding import Reading, fold, read
 from notifier.rules.triage_patterns import (
     Hits,
-    Pattern,
+    Lines,
     Span,
     Vocabulary,
     hits,
-    matches,
     parse,
     vocabulary,
 )
@@ -42,9 +41,9 @@ class Group:
     """Lines that say one thing. `kinds` is empty for what is innocent; those of `unless` undo its lines."""
 
     name: str
-    lines: tuple[Pattern, ...]
+    lines: Lines
     kinds: frozenset[RedFlag] = frozenset()
-    unless: tuple[Pattern, ...] = ()
+    unless: Lines = field(default_factory=lambda: Lines(()))
 
 
 @dataclass(frozen=True)
@@ -136,9 +135,8 @@ class Message:
         }
         return {key: found for key, found in left.items() if found}
 
-    def spans(self, lines: Iterable[Pattern], hits: Hits) -> Iterable[Span]:
-        for line in lines:
-            yield from matches(line, hits, self.reading)
+    def spans(self, lines: Lines, hits: Hits) -> Iterator[Span]:
+        return lines.spans(hits, self.reading)
 
 
 @lru_cache(maxsize=64)
@@ -225,9 +223,9 @@ def _group(
 ) -> Group:
     return Group(
         name,
-        tuple(parse(line, lists) for line in lines),
+        Lines(parse(line, lists) for line in lines),
         frozenset(cast("RedFlag", kind) for kind in kinds),
-        tuple(parse(line, lists) for line in unless),
+        Lines(parse(line, lists) for line in unless),
     )
 
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
-from notifier import in_flight, replies, reports
+from notifier import in_flight, replies, reply_rules, reports
 from notifier.channels import twilio_inbound
 from notifier.envelope import InboundMessage
 from notifier.outcomes import policy_of
@@ -71,6 +71,7 @@ def _received(site: Site, form: Mapping[str, str]) -> Response:
 
 def _take_in(site: Site, message: InboundMessage) -> None:
     """Answered when a stop is true: nothing more goes to that number, and nothing is on its way."""
+    reply_rules.make_ready()
     with site.transaction() as session:
         received = replies.receive(session, message, settings=site.settings, now=site.clock.now())
     seconds = site.settings.sms.timeout.total_seconds()
