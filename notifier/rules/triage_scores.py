@@ -161,7 +161,7 @@ _UNITS = (
     r"dias?|horas?|semanas?|meses|mes|anos?|noches?|veces|vez|minutos?|pastillas?|tabletas?|hijos?|ninos?|sesion(?:es)?|"
     r"citas?|millas?|pasos?|de la (?:manana|tarde|noche)|oclock|o clock|more|mas(?! o menos)|others?|spots?|places?|glasses|cups?|"
     r"bucks|dollars|euros?|questions?|preguntas?|calories|laps|seconds?|secs?|hour|ish pm|messages?|texts?|mensajes?|"
-    r"squats|push ?ups|kilometros|blocks|cuadras|bottles?|packs?|hrs|weeks|or more days|months)"
+    r"squats|push ?ups|holes|walks?|openings?|rounds?|series|consultas|escalones|quick|late|scoops|items|letters|options|classes|clases|kilometros|blocks|cuadras|bottles?|packs?|hrs|weeks|or more days|months)"
 )
 _AWAY = [
     rf"\$\s*{_N}",
@@ -171,6 +171,12 @@ _AWAY = [
     r"\b\d{1,2}h\d{2}",
     rf"\b(?:day|dia|room|rm|apt|unit|suite|number|numero|no|age|aged|week|semana|step|paso|chapter|bus|line|floor|piso|extension|ext|option|opcion|flight|page|channel|route|stage|etapa|phase|grade|question|zip|visit|session|l|t|c|version|gate|table|bed|ward|exit|highway|route|interstate|street|house|lane)\s*#?\s*{_N}",
     rf"#\s*{_N}",
+    rf"\b(?:exercise|ejercicio|level|size|talla|days|dias)\s+{_N}(?:\s+(?:and|y|o|or)\s+{_N})?(?=\s+(?:on|de la|del|of the|which|brace|shoe|is that|of my))",
+    rf"\b(?:days|dias)\s+{_N}\s+(?:and|y|to|a)\s+{_N}",
+    rf"\b(?:sets?|series|rounds?|rondas|reps)\s*(?:of|de|x)\s*{_N}",
+    rf"\b(?:daughter|son|kid|boy|girl|baby|hij[oa]|nin[oa]|nephew|niece|niet[oa]|grandson|granddaughter)\s+(?:is|tiene|just turned|turns)\s+{_N}",
+    rf"\b(?:somos|seremos|we are|theres|there are|played|jugue|running|ordered|pedi|parked)\s+(?:on\s+)?(?:the\s+)?(?:level\s+|size\s+)?{_N}",
+    rf"\bsqueeze me in\b[^.!]*?{_N}\s*(?:and|or|-|y)\s*{_N}",
     rf"\b(?:took|take|taken|taking|tome|tomo|tomando|tomado|had|have|got|had about|did|do|walked|ran|run|ate|drank|slept|dormi|camine|corri|hice|tengo|tuve|bought)\s+(?:about\s+|only\s+|like\s+|solo\s+)?{_N}\s+(?!out|of|/|de\b|sobre|on|now|today|right|pain|sore|dolor|hoy|ahora|or|to|and|y|o|but|pero|at|when|in|en|cuando)\w+",
     rf"\b(?:took|taken|tome|tomo)\s+{_N}\b",
     rf"{_N}\s*-?\s*{_UNITS}(?![a-z])",
@@ -207,13 +213,13 @@ _VAGUE = re.compile(
     r"\b(?:better|worse|same|mejor|peor|igual|so so|mas o menos|little|bit|poco|lot|mucho|bad|fine|bien|okay|mild|moderate|severe|high|low|medium|mal|regular|leve|alto|bajo)\b"
 )
 _PAST = re.compile(
-    r"(?:was|were|used to be|had been|it started (?:at|as)|started (?:at|as|out)|yesterday|last night|before|earlier|last time|era|estaba|estuve|fue|ayer|antes|anoche|empezo (?:en|con)|empece con|from|desde|instead of|not a|not|no un|first day|at first|al principio|initially|peaked at|day one|day 1|night)\s*(?:it|its|was|like|about|a|an|un|en|around|at|:|,|\s)*$"
+    r"(?:was|were|complains?|dolia|hurt|andaba en|used to be|had been|it started (?:at|as)|started (?:at|as|out)|yesterday|last night|before|earlier|last time|era|estaba|estuve|fue|ayer|antes|anoche|empezo (?:en|con)|empece con|from|desde|instead of|not a|not|no un|first day|at first|al principio|initially|peaked at|day one|day 1|night)\s*(?:it|its|was|like|about|a|an|un|en|around|como|at|:|,|\s)*$"
 )
 _PAST_AFTER = re.compile(
     r"^\s*(?:yesterday|last night|before|earlier|last time|ayer|anoche|antes|at first|initially|el primer dia|the first day|first day|al principio|the day before|the other day|on (?:the )?(?:first|monday|tuesday|wednesday|thursday|friday|saturday|sunday))\b"
 )
 _NOW = re.compile(
-    r"(?:now|currently|today|down to|up to|ahora|hoy|ya|bajo a|subio a|right now|this morning|tonight|dropped to|went to|esta en|it is|its)\s*(?:it|its|is|at|im|i|am|like|about|maybe|around|es|en|estoy|un|una|a|an|only|solo|just|:|,|\s)*$"
+    r"(?:now|currently|today|down to|up to|ahora|hoy|ya|bajo a|subio a|right now|this morning|tonight|dropped to|went to|esta en|really|only|nomas|ahorita|ando en|it is|its)\s*(?:it|its|and|y|in|ando|is|at|im|i|am|like|about|maybe|around|es|en|estoy|un|una|a|an|only|solo|just|:|,|\s)*$"
 )
 _NOW_AFTER = re.compile(
     r"^\s*(?:now|today|right now|currently|this morning|tonight|ahora|hoy|ya|at the moment|esta manana)\b(?![^,.;]*\d)"
@@ -244,9 +250,41 @@ def read_score(text: str, *, asked: bool) -> Score:
         return _scored(_current(_widened(sore, left), left)) if sore and not _far(sore) else Score()
     numbers = [(m.start(), m.end(), m[0]) for m in re.finditer(rf"(?<![\w/.]){_N}(?![\w/])", left)]
     numbers = [n for n in numbers if not re.match(r"\s*/", left[n[1] :])]
+    if not sore:
+        numbers = [n for n in numbers if not _in_question(n, left)]
+    if meeting and not sore:
+        numbers = [n for n in numbers if _is_present(n, left)]
+        meeting = not numbers
     if numbers and (sore or not meeting):
         return _scored(_current(numbers, left))
     return _without_numbers(said, left, meeting)
+
+
+def _in_question(number: Found, said: str) -> bool:
+    """ "3 or 4?" about a suite, but not "maybe a 4?"."""
+    before, after = re.split(r"[.!?;\n]", said[: number[0]])[-1], said[number[1] :]
+    ends = re.search(r"[.!?;\n]", after)
+    if ends is None or ends[0] != "?" or _GUESS.search(before):
+        return False
+    return len(before.split()) + len(after[: ends.start()].split()) > 2
+
+
+_GUESS = re.compile(
+    r"\b(?:maybe|about|around|like|guess|think|say|idk|hmm|probably|creo|quiza|quizas|como|tal vez|unos)\b"
+)
+_PRESENT = re.compile(
+    r"\b(?:its|it is|im at|now|ahora|ahorita|hoy|ya|ando en|estoy en|sigo en)\s+(?:(?:only|just|solo|nomas|an?|un|como|at|en|about|like|its|ando)\s+)*$"
+)
+
+
+def _is_present(number: Found, said: str) -> bool:
+    """Said of now in so many words, in a message that is about a day or an hour too."""
+    after = said[number[1] :]
+    if _NOW_AFTER.match(after):
+        return True
+    return bool(_PRESENT.search(said[: number[0]])) and bool(
+        re.match(r"\s*(?:now|ahora|ahorita)?\s*(?:[,.!;]|$|and |pero |but )", after)
+    )
 
 
 def _without_numbers(said: str, left: str, meeting: bool) -> Score:
@@ -285,6 +323,8 @@ def _plain(text: str) -> str:
     said = re.sub(
         r"\b(?:a|an|un|about|like|is|como|maybe|say|de|at)\s+(one|uno)\b(?!\s+(?:[a-z]{3,}))", " 1", said
     )
+    said = re.sub(r"^(one|uno)(?=\s*[,.])", "1", said)
+    said = re.sub(rf"\bcloser to\s+(?:a\s+)?({_N})\s+than\s+(?:a\s+|to\s+)*{_N}", r"\1", said)
     said = re.sub(r"\b(\d+)\s*(?:and a half|and half|y medio|y media)\b", r"\1.5", said)
     return re.sub(r"\b(\d)\s*ish\b", r"\1 ", re.sub(r"\b(\d+)-ish\b", r"\1", said))
 

@@ -1,11 +1,13 @@
 """One slip of the thumb forgiven: the listed word that an unknown word was meant to be.
 
 A slip is one letter left out, put in or put wrong, or two neighbours swapped. Words of four letters forgive a
-swap only, and words that are words themselves ("week", "cheat") are never taken for another.
+swap only, and words that are words themselves ("week", "cheat") are never taken for another. Spanish spelt as
+it sounds ("asta", "empeso", "vrazo") is the word that sounds so.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,23 +21,62 @@ _LONGEST = 24
 @dataclass(frozen=True)
 class Typos:
     near: Mapping[str, tuple[str, ...]]  # a listed word with one letter left out → the words
+    alike: Mapping[str, tuple[str, ...]]  # how a listed word sounds → the words
     real: frozenset[str]  # never typos
 
     def meant(self, word: str) -> tuple[str, ...]:
         """The listed words that it may have been; none for a word that is one itself."""
         if len(word) < _SWAP_FROM or word in self.real or not word.isalpha() or len(word) > _LONGEST:
             return ()
+        same = self.alike.get(sound(word), ())
+        if same:
+            return same
         candidates = {whole for form in (word, *_shorter(word)) for whole in self.near.get(form, ())}
         return tuple(sorted(w for w in candidates if _forgiven(word, w)))
 
 
 def typos(listed: Collection[str], real: Collection[str]) -> Typos:
     near: dict[str, list[str]] = {}
+    alike: dict[str, list[str]] = {}
     for word in sorted(listed):
         if len(word) >= _SWAP_FROM and word.isalpha():
+            if heard := sound(word):
+                alike.setdefault(heard, []).append(word)
             for form in {word, *_shorter(word)}:
                 near.setdefault(form, []).append(word)
-    return Typos({form: tuple(words) for form, words in near.items()}, frozenset(real) - frozenset(listed))
+    return Typos(_frozen(near), _frozen(alike), frozenset(real) - frozenset(listed))
+
+
+def _frozen(found: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {form: tuple(words) for form, words in found.items()}
+
+
+# In this order. What is written in capitals stands for a sound and is not looked at again.
+_SOUNDS = (
+    (re.compile("ch"), "C"),
+    (re.compile("qu(?=[ei])|k|c(?![ei])"), "K"),
+    (re.compile("gu(?=[ei])"), "G"),
+    (re.compile("g(?=[ei])"), "j"),
+    (re.compile("h"), ""),
+    (re.compile("ll"), "y"),
+    (re.compile("[zxc]"), "s"),
+    (re.compile("v"), "b"),
+    (re.compile(r"y(?![aeiou])"), "i"),
+    (re.compile(r"(.)\1+"), r"\1"),
+)
+
+
+# No word of Spanish is spelt so, however badly.
+_ENGLISH = re.compile("[tswpg]h|w|ck|oo|ee|bb|dd|ff|gg|mm|pp|ss|tt|zz")
+
+
+def sound(word: str) -> str:
+    """The same for words that most speakers of Spanish in the Americas say alike; empty for English."""
+    if _ENGLISH.search(word):
+        return ""
+    for written, heard in _SOUNDS:
+        word = written.sub(heard, word)
+    return word
 
 
 def _shorter(word: str) -> Iterator[str]:
