@@ -48,7 +48,8 @@ class SqliteFiles:
         self._engine.dispose()
 
 
-_BEGUN_BY_PAGES = ("retiming-", "import-", "effect-")
+# Begun by pages, and by tests that give their threads no name.
+_THEIRS = ("retiming-", "import-", "effect-", "Thread-")
 
 
 @contextmanager
@@ -59,7 +60,7 @@ def alone() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
-        if not thread.daemon or thread.name.startswith(_BEGUN_BY_PAGES):
+        if thread.name.startswith(_THEIRS):
             thread.join(30)
             assert not thread.is_alive(), f"{thread.name} does not end"
 
