@@ -161,7 +161,7 @@ _UNITS = (
     r"dias?|horas?|semanas?|meses|mes|anos?|noches?|veces|vez|minutos?|pastillas?|tabletas?|hijos?|ninos?|sesion(?:es)?|"
     r"citas?|millas?|pasos?|de la (?:manana|tarde|noche)|oclock|o clock|more|mas(?! o menos)|others?|spots?|places?|glasses|cups?|"
     r"bucks|dollars|euros?|questions?|preguntas?|calories|laps|seconds?|secs?|hour|ish pm|messages?|texts?|mensajes?|"
-    r"squats|push ?ups|holes|walks?|openings?|rounds?|series|consultas|escalones|quick|late|scoops|items|letters|options|classes|clases|kilometros|blocks|cuadras|bottles?|packs?|hrs|weeks|or more days|months)"
+    r"squats|push ?ups|dolares|dolar|pesos|personas?|tries|intentos|stars|estrellas|holes|walks?|openings?|rounds?|series|consultas|escalones|quick|late|scoops|items|letters|options|classes|clases|kilometros|blocks|cuadras|bottles?|packs?|hrs|weeks|or more days|months)"
 )
 _AWAY = [
     rf"\$\s*{_N}",
@@ -172,7 +172,7 @@ _AWAY = [
     rf"\b(?:day|dia|room|rm|apt|unit|suite|number|numero|no|age|aged|week|semana|step|paso|chapter|bus|line|floor|piso|extension|ext|option|opcion|flight|page|channel|route|stage|etapa|phase|grade|question|zip|visit|session|l|t|c|version|gate|table|bed|ward|exit|highway|route|interstate|street|house|lane)\s*#?\s*{_N}",
     rf"#\s*{_N}",
     rf"\b(?:exercise|ejercicio|level|size|talla|days|dias)\s+{_N}(?:\s+(?:and|y|o|or)\s+{_N})?(?=\s+(?:on|de la|del|of the|which|brace|shoe|is that|of my))",
-    rf"\b(?:days|dias)\s+{_N}\s+(?:and|y|to|a)\s+{_N}",
+    rf"\b(?:days?|dias?)\s+{_N}\s+(?:and|y|to|a)\s+{_N}",
     rf"\b(?:sets?|series|rounds?|rondas|reps)\s*(?:of|de|x)\s*{_N}",
     rf"\b(?:daughter|son|kid|boy|girl|baby|hij[oa]|nin[oa]|nephew|niece|niet[oa]|grandson|granddaughter)\s+(?:is|tiene|just turned|turns)\s+{_N}",
     rf"\b(?:somos|seremos|we are|theres|there are|played|jugue|running|ordered|pedi|parked)\s+(?:on\s+)?(?:the\s+)?(?:level\s+|size\s+)?{_N}",
@@ -213,13 +213,13 @@ _VAGUE = re.compile(
     r"\b(?:better|worse|same|mejor|peor|igual|so so|mas o menos|little|bit|poco|lot|mucho|bad|fine|bien|okay|mild|moderate|severe|high|low|medium|mal|regular|leve|alto|bajo)\b"
 )
 _PAST = re.compile(
-    r"(?:was|were|complains?|dolia|hurt|andaba en|used to be|had been|it started (?:at|as)|started (?:at|as|out)|yesterday|last night|before|earlier|last time|era|estaba|estuve|fue|ayer|antes|anoche|empezo (?:en|con)|empece con|from|desde|instead of|not a|not|no un|first day|at first|al principio|initially|peaked at|day one|day 1|night)\s*(?:it|its|was|like|about|a|an|un|en|around|como|at|:|,|\s)*$"
+    r"(?:was|were|complains?|dolia|hurt|andaba en|used to be|had been|it started (?:at|as)|started (?:at|as|out)|yesterday|last night|before|earlier|last time|era|estaba|estuve|fue|ayer|antes|anoche|emp[ei][zcs]?[eo] (?:en|con)|from|desde|instead of|not a|not|no un|first day|at first|al principio|initially|peaked at|day one|day 1|night)\s*(?:it|its|was|like|about|a|an|un|en|around|como|at|:|,|\s)*$"
 )
 _PAST_AFTER = re.compile(
     r"^\s*(?:yesterday|last night|before|earlier|last time|ayer|anoche|antes|at first|initially|el primer dia|the first day|first day|al principio|the day before|the other day|on (?:the )?(?:first|monday|tuesday|wednesday|thursday|friday|saturday|sunday))\b"
 )
 _NOW = re.compile(
-    r"(?:now|currently|today|down to|up to|ahora|hoy|ya|bajo a|subio a|right now|this morning|tonight|dropped to|went to|esta en|really|only|nomas|ahorita|ando en|it is|its)\s*(?:it|its|and|y|in|ando|is|at|im|i|am|like|about|maybe|around|es|en|estoy|un|una|a|an|only|solo|just|:|,|\s)*$"
+    r"(?:now|currently|today|down to|up to|ahora|hoy|ya|bajo a|subio a|right now|this morning|tonight|dropped to|went to|esta en|really|only|nomas|ahorita|ando en|voy en|it is|its)\s*(?:it|its|and|y|in|ando|is|at|im|i|am|like|about|maybe|around|es|en|estoy|un|una|a|an|only|solo|just|:|,|\s)*$"
 )
 _NOW_AFTER = re.compile(
     r"^\s*(?:now|today|right now|currently|this morning|tonight|ahora|hoy|ya|at the moment|esta manana)\b(?![^,.;]*\d)"
@@ -251,7 +251,7 @@ def read_score(text: str, *, asked: bool) -> Score:
     numbers = [(m.start(), m.end(), m[0]) for m in re.finditer(rf"(?<![\w/.]){_N}(?![\w/])", left)]
     numbers = [n for n in numbers if not re.match(r"\s*/", left[n[1] :])]
     if not sore:
-        numbers = [n for n in numbers if not _in_question(n, left)]
+        numbers = [n for n in numbers if not _in_question(n, left) and not _counts(n, left)]
     if meeting and not sore:
         numbers = [n for n in numbers if _is_present(n, left)]
         meeting = not numbers
@@ -264,11 +264,53 @@ def _in_question(number: Found, said: str) -> bool:
     """ "3 or 4?" about a suite, but not "maybe a 4?"."""
     before, after = re.split(r"[.!?;\n]", said[: number[0]])[-1], said[number[1] :]
     ends = re.search(r"[.!?;\n]", after)
-    if ends is None or ends[0] != "?" or _GUESS.search(before):
+    if ends is None or ends[0] != "?" or (_GUESS.search(before) and not _HOW_MANY.search(before)):
         return False
     return len(before.split()) + len(after[: ends.start()].split()) > 2
 
 
+def _counts(number: Found, said: str) -> bool:
+    """ "4 tries", "we are 2 for": it stands before the thing that it counts, or after one that it belongs to."""
+    before, after = said[: number[0]], said[number[1] :]
+    follows = re.match(r"\s*([a-z]{3,})", after)
+    stands = re.search(r"([a-z]+)\s*$", before)
+    is_thing = follows is not None and follows[1] not in _MAY_FOLLOW
+    if stands is None:
+        return False
+    return stands[1] in _OWNS or (is_thing and stands[1] not in _LINKS)
+
+
+_HOW_MANY = re.compile(r"\b(?:how (?:many|much|long|far|often)|cuant[oa]s?)\b")
+# After these a number says of what, when or how old.
+_OWNS = frozenset(
+    [
+        "after",
+        "before",
+        "until",
+        "till",
+        "by",
+        "since",
+        "were",
+        "every",
+        "cada",
+        "de",
+        "package",
+        "paquete",
+        "ages",
+        "shes",
+        "hes",
+    ]
+)
+_MAY_FOLLOW = frozenset(
+    [
+        "today", "now", "hoy", "ahora", "ahorita", "right", "currently", "and", "but", "pero", "maybe", "the", "this",
+        "for", "with", "when", "cuando", "because", "porque", "thanks", "gracias", "thank", "still", "out", "sobre",
+        "max", "tops", "ish", "todavia", "aun", "yesterday", "ayer", "down", "feeling", "feels", "not", "its", "that",
+        "hopefully", "getting", "better", "mejor", "tonight", "esta", "este", "mas", "while", "only", "unless",
+        "con", "sin", "por", "para", "sore", "lol", "haha", "jaja", "ya", "doing", "after", "before", "since", "in", "on",
+        "thats", "just", "solo", "nomas", "creo", "overall", "point", "puntos", "points", "going", "was", "all", "until",
+    ]
+)  # fmt: skip
 _GUESS = re.compile(
     r"\b(?:maybe|about|around|like|guess|think|say|idk|hmm|probably|creo|quiza|quizas|como|tal vez|unos)\b"
 )
@@ -280,7 +322,7 @@ _PRESENT = re.compile(
 def _is_present(number: Found, said: str) -> bool:
     """Said of now in so many words, in a message that is about a day or an hour too."""
     after = said[number[1] :]
-    if _NOW_AFTER.match(after):
+    if _NOW_AFTER.match(after) or (number[0] == 0 and re.match(r"\s*[.!;]", after)):
         return True
     return bool(_PRESENT.search(said[: number[0]])) and bool(
         re.match(r"\s*(?:now|ahora|ahorita)?\s*(?:[,.!;]|$|and |pero |but )", after)
