@@ -51,9 +51,9 @@ def _sentence(message: Message) -> str:
     """A sentence that is nothing but the word: "Thanks, I feel fine. Stop."."""
     strict = message.rules.stop_words - message.rules.maybe_the_visit
     for sentence in message.reading.sentences:
-        said = " ".join(word for word in sentence if word not in message.rules.polite)
-        if said in strict and not _REFUSALS.intersection(sentence):
-            return said
+        whole, said = " ".join(sentence), " ".join(w for w in sentence if w not in message.rules.polite)
+        if whole in strict or (said in strict and not _REFUSALS.intersection(sentence)):
+            return whole
     return ""
 
 

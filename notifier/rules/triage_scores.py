@@ -315,13 +315,16 @@ _GUESS = re.compile(
     r"\b(?:maybe|about|around|like|guess|think|say|idk|hmm|probably|creo|quiza|quizas|como|tal vez|unos)\b"
 )
 _PRESENT = re.compile(
-    r"\b(?:its|it is|im at|now|ahora|ahorita|hoy|ya|ando en|estoy en|sigo en)\s+(?:(?:only|just|solo|nomas|an?|un|como|at|en|about|like|its|ando)\s+)*$"
+    r"\b(?:its|it is|im at|now|today|ahora|ahorita|hoy|ya|ando en|estoy en|sigo en)\s+(?:(?:only|just|solo|nomas|an?|un|como|at|en|about|like|its|ando)\s+)*$"
 )
 
 
 def _is_present(number: Found, said: str) -> bool:
     """Said of now in so many words, in a message that is about a day or an hour too."""
     after = said[number[1] :]
+    for pattern, new in ((_FROM_TO, 2), (_TO_FROM, 1)):
+        if (m := pattern.search(said)) and m.start(new) == number[0]:
+            return True
     if _NOW_AFTER.match(after) or (number[0] == 0 and re.match(r"\s*[.!;]", after)):
         return True
     return bool(_PRESENT.search(said[: number[0]])) and bool(
@@ -354,6 +357,7 @@ def _plain(text: str) -> str:
         " scale ",
         said,
     )
+    said = re.sub(r"(?<![\d-])[01]\s*-\s*10\s+(?=[a-z])", " scale ", said)
     said = re.sub(r"\b(?:de|del|from)\s*[01]\s*(?:-|to|a|al)\s*(?:10|diez|ten)\b", " scale ", said)
     said = re.sub(
         r"(?<![\d/.])(\d)\s*/\s*(\d)(?![\d/])",
@@ -377,7 +381,7 @@ def _whole(said: str) -> str | None:
     )
     if word in _ONES and word in {"one", "uno"}:
         return "1"
-    return word if re.fullmatch(_N, word) and not re.search(r"[-/]", said) else None
+    return word if re.fullmatch(_N, word) and not re.search(r"[-/]|\d\s+\d", said) else None
 
 
 def _without_other_numbers(said: str) -> str:
