@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from notifier.models import Clinic
 from tests import cast
 from tests.databases import PostgresDatabases, SqliteFiles
 from tests.servers.postgres import PostgresServer
+
+# A process of the suite holds millions of objects that stay; looking through them all as often as a small
+# program does took a twelfth of the time.
+gc.set_threshold(100_000, 50, 100)
 
 # The same examples on every run and host, so that a red test is red for everybody; no deadline, because the
 # first example pays for what is cached afterwards.

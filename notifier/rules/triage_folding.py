@@ -70,15 +70,18 @@ def read(text: str, spelled: Mapping[str, tuple[str, ...]]) -> Reading:
                 place += 1
                 words.append(word)
                 places.append(place)
-                _join_pair(words, places, spelled)
+                place -= _join_pair(words, places, spelled)
         elif words:
             place += SENTENCE_GAP
     return Reading(tuple(words), tuple(places), frozenset(commas))
 
 
-def _join_pair(words: list[str], places: list[int], spelled: Mapping[str, tuple[str, ...]]) -> None:
+def _join_pair(words: list[str], places: list[int], spelled: Mapping[str, tuple[str, ...]]) -> int:
+    """How many words it made fewer: two become one, in the place of the first."""
     if len(words) > 1 and places[-1] - places[-2] == 1:
         joined = spelled.get(f"{words[-2]} {words[-1]}")
         if joined:
             words[-2:] = [joined[0]]
-            del places[-2]
+            del places[-1]
+            return 1
+    return 0

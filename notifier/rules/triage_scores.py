@@ -161,7 +161,7 @@ _UNITS = (
     r"dias?|horas?|semanas?|meses|mes|anos?|noches?|veces|vez|minutos?|pastillas?|tabletas?|hijos?|ninos?|sesion(?:es)?|"
     r"citas?|millas?|pasos?|de la (?:manana|tarde|noche)|oclock|o clock|more|mas(?! o menos)|others?|spots?|places?|glasses|cups?|"
     r"bucks|dollars|euros?|questions?|preguntas?|calories|laps|seconds?|secs?|hour|ish pm|messages?|texts?|mensajes?|"
-    r"squats|push ?ups|dolares|dolar|pesos|personas?|tries|intentos|stars|estrellas|holes|walks?|openings?|rounds?|series|consultas|escalones|quick|late|scoops|items|letters|options|classes|clases|kilometros|blocks|cuadras|bottles?|packs?|hrs|weeks|or more days|months)"
+    r"squats|push ?ups|little|circles|mil|pisos|visit|dolares|dolar|pesos|personas?|tries|intentos|stars|estrellas|holes|walks?|openings?|rounds?|series|consultas|escalones|quick|late|scoops|items|letters|options|classes|clases|kilometros|blocks|cuadras|bottles?|packs?|hrs|weeks|or more days|months)"
 )
 _AWAY = [
     rf"\$\s*{_N}",
@@ -213,7 +213,7 @@ _VAGUE = re.compile(
     r"\b(?:better|worse|same|mejor|peor|igual|so so|mas o menos|little|bit|poco|lot|mucho|bad|fine|bien|okay|mild|moderate|severe|high|low|medium|mal|regular|leve|alto|bajo)\b"
 )
 _PAST = re.compile(
-    r"(?:was|were|complains?|dolia|hurt|andaba en|used to be|had been|it started (?:at|as)|started (?:at|as|out)|yesterday|last night|before|earlier|last time|era|estaba|estuve|fue|ayer|antes|anoche|emp[ei][zcs]?[eo] (?:en|con)|from|desde|instead of|not a|not|no un|first day|at first|al principio|initially|peaked at|day one|day 1|night)\s*(?:it|its|was|like|about|a|an|un|en|around|como|at|:|,|\s)*$"
+    r"(?:was|were|than|complains?|dolia|hurt|andaba en|used to be|had been|it started (?:at|as)|started (?:at|as|out)|yesterday|last night|before|earlier|last time|era|estaba|estuve|fue|ayer|antes|anoche|emp[ei][zcs]?[eo] (?:en|con)|from|desde|instead of|not a|not|no un|first day|at first|al principio|initially|peaked at|day one|day 1|night)\s*(?:it|its|was|like|about|a|an|un|en|around|como|the|at|:|,|\s)*$"
 )
 _PAST_AFTER = re.compile(
     r"^\s*(?:yesterday|last night|before|earlier|last time|ayer|anoche|antes|at first|initially|el primer dia|the first day|first day|al principio|the day before|the other day|on (?:the )?(?:first|monday|tuesday|wednesday|thursday|friday|saturday|sunday))\b"
@@ -251,7 +251,9 @@ def read_score(text: str, *, asked: bool) -> Score:
     numbers = [(m.start(), m.end(), m[0]) for m in re.finditer(rf"(?<![\w/.]){_N}(?![\w/])", left)]
     numbers = [n for n in numbers if not re.match(r"\s*/", left[n[1] :])]
     if not sore:
-        numbers = [n for n in numbers if not _in_question(n, left) and not _counts(n, left)]
+        numbers = [
+            n for n in numbers if _is_present(n, left) or not (_in_question(n, left) or _counts(n, left))
+        ]
     if meeting and not sore:
         numbers = [n for n in numbers if _is_present(n, left)]
         meeting = not numbers
@@ -357,7 +359,7 @@ def _plain(text: str) -> str:
         " scale ",
         said,
     )
-    said = re.sub(r"(?<![\d-])[01]\s*-\s*10\s+(?=[a-z])", " scale ", said)
+    said = re.sub(r"(?<![\d-])[01]\s*(?:-|to|a)\s*10\b(?=\W*[a-z])", " scale ", said)
     said = re.sub(r"\b(?:de|del|from)\s*[01]\s*(?:-|to|a|al)\s*(?:10|diez|ten)\b", " scale ", said)
     said = re.sub(
         r"(?<![\d/.])(\d)\s*/\s*(\d)(?![\d/])",
@@ -371,7 +373,7 @@ def _plain(text: str) -> str:
     )
     said = re.sub(r"^(one|uno)(?=\s*[,.])", "1", said)
     said = re.sub(rf"\bcloser to\s+(?:a\s+)?({_N})\s+than\s+(?:a\s+|to\s+)*{_N}", r"\1", said)
-    said = re.sub(r"\b(\d+)\s*(?:and a half|and half|y medio|y media)\b", r"\1.5", said)
+    said = re.sub(r"\b(\d+)\s*(?:and a half|n a half|and half|y medio|y media)\b", r"\1.5", said)
     return re.sub(r"\b(\d)\s*ish\b", r"\1 ", re.sub(r"\b(\d+)-ish\b", r"\1", said))
 
 
