@@ -6,7 +6,7 @@ STAMP := $(VENV)/.set-up
 BROWSER := $(VENV)/.browser
 ASSETS := package.json package-lock.json hatch_build.py
 
-.PHONY: demo test lint format bench screenshots lock clean
+.PHONY: demo test lint format bench chaos screenshots lock clean
 
 demo: $(STAMP)
 	$(BIN)/notifier demo
@@ -29,6 +29,10 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.retime
 	$(BIN)/python -m benchmarks.webhooks
 	$(BIN)/python -m benchmarks.pages
+
+# Ten thousand messages in every storm there is, a quarter of an hour or more; a short run is in `make test`.
+chaos: $(STAMP)
+	$(BIN)/python -m tests.chaos
 
 # The pictures of the README, taken of the demo.
 screenshots: $(BROWSER)

@@ -22,14 +22,14 @@ _WORDS = {
     "zero": 0, "cero": 0, "two": 2, "dos": 2, "three": 3, "tres": 3, "four": 4, "cuatro": 4, "five": 5, "cinco": 5,
     "six": 6, "seis": 6, "seven": 7, "siete": 7, "eight": 8, "ocho": 8, "nine": 9, "nueve": 9, "ten": 10, "diez": 10,
     "eleven": 11, "twelve": 12, "fifteen": 15, "twenty": 20, "hundred": 100, "oh": 0,
-    "sevn": 7, "seven7": 7, "eigth": 8, "eigh": 8, "fiv": 5, "fve": 5, "tree": 3, "thre": 3, "sieta": 7, "nuebe": 9, "seix": 6, "sinco": 5, "quatro": 4,
+    "sevn": 7, "seven7": 7, "eigth": 8, "eigh": 8, "fiv": 5, "fve": 5, "tree": 3, "thre": 3, "sieta": 7, "nuebe": 9, "seix": 6, "sinco": 5, "quatro": 4, "cinko": 5, "sinko": 5, "kuatro": 4, "siet": 7, "dies": 10,
 }  # fmt: skip
 # Words that are numbers only where nothing else can be meant.
 _ONES = {"one": 1, "uno": 1, "una": 1, "un": 1}
 
 _N = r"(?:\d+(?:[.,]\d+)?)"
 _SCALE = re.compile(
-    rf"({_N})\s*(?:today|now|right now|hoy|ahora)?\s*(?:/|out\s*of|outta|of|over|de|sobre|del)\s*(?:a\s*)?(?:los\s*)?(?:10|diez|ten)\b"
+    rf"({_N})\s*(?:today|now|right now|hoy|ahora)?\s*(?:/|out\s*of|outt?a|of|over|de|sobre|del)\s*(?:a\s*)?(?:los\s*)?(?:10|diez|ten)\b"
 )
 _SORE = (
     r"(?:sore(?:ness)?|pain(?:ful)?|ache|aches|achy|hurts?|hurting|discomfort|score|level|rate|rating|rated|scale|"
@@ -179,6 +179,7 @@ _AWAY = [
     rf"\bsqueeze me in\b[^.!]*?{_N}\s*(?:and|or|-|y)\s*{_N}",
     rf"\b(?:took|take|taken|taking|tome|tomo|tomando|tomado|had|have|got|had about|did|do|walked|ran|run|ate|drank|slept|dormi|camine|corri|hice|tengo|tuve|bought)\s+(?:about\s+|only\s+|like\s+|solo\s+)?{_N}\s+(?!out|of|/|de\b|sobre|on|now|today|right|pain|sore|dolor|hoy|ahora|or|to|and|y|o|but|pero|at|when|in|en|cuando)\w+",
     rf"\b(?:took|taken|tome|tomo)\s+{_N}\b",
+    rf"{_N}\s*(?:or|o|to|a|-)\s*{_N}\s*-?\s*{_UNITS}(?![a-z])",
     rf"{_N}\s*-?\s*{_UNITS}(?![a-z])",
     rf"\b(?:last|past|every|each|cada|ultim[oa]s|next|proxim[oa]s|for|por|hace|in|within|dentro de|another|otr[oa]s|after|despues de|since|desde)\s+(?:the\s+)?{_N}(?=\s+[a-z]{{4,}})(?!\s+(?:maybe|today|when|now|ahora|cuando|with|pero|left|right))",
     rf"\b(?:at|@|by|until|till|til|before|after|since|past|antes de|despues de|hasta|sobre|para)\s+(?:las?\s+)?{_N}(?!\s*(?:/|out|of|or|now|today|on|right|de))(?=.*\b(?:appointment|come|see|call|pick|meet|open|close|visit|cita|llego|venir|ir|nos vemos|work|dinner|home|bed|tomorrow|manana)\b)",
@@ -196,11 +197,12 @@ _NOT_SCORES = [re.compile(pattern) for pattern in _AWAY]
 _SHORT = 12
 _MEETING = re.compile(
     r"\b(?:appointments?|appt|reschedule|rebook|book(?:ed|ing)?|schedule|come (?:in|at|by|over|earlier|later)|can i come|could i come|see you|see u|be there|running late|arrive|slot|opening|available|availability|are you (?:free|open)|open (?:at|until|till)|"
-    r"cita|turno|reagendar|agendar|puedo (?:ir|venir|llegar)|llego|llegar|nos vemos|disponible|horario|abren|cierran|cambiar (?:la|mi) (?:hora|cita)|move (?:my|it|me|to|the)|push (?:it|my)|change (?:it|my|to)|pick (?:me|you|up)|tomorrow|my (?:visit|session|appointment|appt)|ok for|monday|tuesday|wednesday|thursday|friday|saturday|sunday|lunes|martes|miercoles|jueves|viernes|sabado|domingo|parking|address|bus|train)\b"
+    r"cita|turno|reagendar|agendar|puedo (?:ir|venir|llegar)|llego|llegar|nos vemos|disponible|horario|abren|cierran|cambiar (?:la|mi) (?:hora|cita)|move (?:my|it|me|to|the)|push (?:it|my)|change (?:it|my|to)|pick (?:me|you|up)|tomorrow|my (?:visit|session|appointment|appt)|ok for|weds|thurs|fit me in|monday|tuesday|wednesday|thursday|friday|saturday|sunday|lunes|martes|miercoles|jueves|viernes|sabado|domingo|parking|address|bus|train)\b"
 )
 _PRAISE = re.compile(
     r"\b(?:recommend|service|experience|stars?|review|clinic is|thanks for|massage was|recomiendo|servicio|best|great job|would go|perfect 10|she is a 10|hes a 10)\b"
 )
+_STRONG_PRAISE = re.compile(r"\b(?:recommend|recomiendo|service|servicio|staff|stars|calificacion|review)\b")
 _NONE = re.compile(
     r"^(?:(?:i have|i feel|im|i am|feeling|its|it is|ok|hi|hola|yes|no|tengo|pues|oh|honestly|really|today|there is|theres|tho|still|now|currently|right now|at the moment|absolutely|literally|thankfully|almost|me duele|ya|la verdad|estoy|hoy|gracias|thanks|thank you|doing great|all good|todo bien|feeling good|feeling great|great|good|bien|totally|completely|a|de)[ ,.!]*)*"
     r"(?:none|nada|nothing|no pain|no soreness|no aches?|not sore|no discomfort|pain ?free|painless|ninguno|ninguna|ningun dolor|sin dolor|sin molestias?|no dolor|no duele|no me duele|no me duele nada|no hurt|doesnt hurt|dont hurt|no hurts|no siento dolor|no tengo dolor|no molestias?|nil|not at all|not any|zip|nope none|nothing at all|no nothing|no pain at all)\b"
@@ -216,7 +218,7 @@ _PAST = re.compile(
     r"(?:was|were|than|complains?|dolia|hurt|andaba en|used to be|had been|it started (?:at|as)|started (?:at|as|out)|yesterday|last night|before|earlier|last time|era|estaba|estuve|fue|ayer|antes|anoche|emp[ei][zcs]?[eo] (?:en|con)|from|desde|instead of|not a|not|no un|first day|at first|al principio|initially|peaked at|day one|day 1|night)\s*(?:it|its|was|like|about|a|an|un|en|around|como|the|at|:|,|\s)*$"
 )
 _PAST_AFTER = re.compile(
-    r"^\s*(?:yesterday|last night|before|earlier|last time|ayer|anoche|antes|at first|initially|el primer dia|the first day|first day|al principio|the day before|the other day|on (?:the )?(?:first|monday|tuesday|wednesday|thursday|friday|saturday|sunday))\b"
+    r"^\s*(?:is what i (?:walked|came|went|started)|yesterday|last night|before|earlier|last time|ayer|anoche|antes|at first|initially|el primer dia|the first day|first day|al principio|the day before|the other day|on (?:the )?(?:first|weds|thurs|fit me in|monday|tuesday|wednesday|thursday|friday|saturday|sunday))\b"
 )
 _NOW = re.compile(
     r"(?:now|currently|today|down to|up to|ahora|hoy|ya|bajo a|subio a|right now|this morning|tonight|dropped to|went to|esta en|really|only|nomas|ahorita|ando en|voy en|it is|its)\s*(?:it|its|and|y|in|ando|is|at|im|i|am|like|about|maybe|around|es|en|estoy|un|una|a|an|only|solo|just|:|,|\s)*$"
@@ -234,6 +236,8 @@ def read_score(text: str, *, asked: bool) -> Score:
     meeting = bool(_MEETING.search(said))
     scaled = [m for m in _SCALE.finditer(said) if not re.search(r"\d[/.]$", said[: m.start()])]
     if scaled and meeting and not re.search(rf"\b{_SORE}\b|out of|sobre", said):
+        scaled = []
+    if scaled and _STRONG_PRAISE.search(said) and not re.search(rf"\b{_SORE}\b", said):
         scaled = []
     if scaled and (asked or not (_PRAISE.search(said) and not re.search(_SORE, said))):
         return _scored(_current([(m.start(1), m.end(), m[1]) for m in scaled], said))
@@ -317,7 +321,7 @@ _GUESS = re.compile(
     r"\b(?:maybe|about|around|like|guess|think|say|idk|hmm|probably|creo|quiza|quizas|como|tal vez|unos)\b"
 )
 _PRESENT = re.compile(
-    r"\b(?:its|it is|im at|now|today|ahora|ahorita|hoy|ya|ando en|estoy en|sigo en)\s+(?:(?:only|just|solo|nomas|an?|un|como|at|en|about|like|its|ando)\s+)*$"
+    r"\b(?:its|it is|im at|id say|call it|rate it|give it|now|today|ahora|ahorita|hoy|ya|ando en|estoy en|sigo en)\s+(?:(?:only|just|solo|nomas|an?|un|como|at|en|about|like|its|ando)\s+)*$"
 )
 
 
@@ -327,7 +331,7 @@ def _is_present(number: Found, said: str) -> bool:
     for pattern, new in ((_FROM_TO, 2), (_TO_FROM, 1)):
         if (m := pattern.search(said)) and m.start(new) == number[0]:
             return True
-    if _NOW_AFTER.match(after) or (number[0] == 0 and re.match(r"\s*[.!;]", after)):
+    if _NOW_AFTER.match(after) or (number[0] == 0 and re.match(r"\s*[.,!;]", after)):
         return True
     return bool(_PRESENT.search(said[: number[0]])) and bool(
         re.match(r"\s*(?:now|ahora|ahorita)?\s*(?:[,.!;]|$|and |pero |but )", after)
@@ -371,7 +375,7 @@ def _plain(text: str) -> str:
     said = re.sub(
         r"\b(?:a|an|un|about|like|is|como|maybe|say|de|at)\s+(one|uno)\b(?!\s+(?:[a-z]{3,}))", " 1", said
     )
-    said = re.sub(r"^(one|uno)(?=\s*[,.])", "1", said)
+    said = re.sub(r"^(one|uno)(?=\s*(?:[,.]|nomas))", "1", said)
     said = re.sub(rf"\bcloser to\s+(?:a\s+)?({_N})\s+than\s+(?:a\s+|to\s+)*{_N}", r"\1", said)
     said = re.sub(r"\b(\d+)\s*(?:and a half|n a half|and half|y medio|y media)\b", r"\1.5", said)
     return re.sub(r"\b(\d)\s*ish\b", r"\1 ", re.sub(r"\b(\d+)-ish\b", r"\1", said))
