@@ -28,6 +28,8 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.drain
 	$(BIN)/python -m benchmarks.retime
 	$(BIN)/python -m benchmarks.webhooks
+	$(BIN)/python -m benchmarks.wake
+	$(BIN)/python -m benchmarks.outage
 	$(BIN)/python -m benchmarks.pages
 
 # Ten thousand messages in every storm there is, a quarter of an hour or more; a short run is in `make test`.

@@ -214,6 +214,11 @@ class Program:
         self._running.send_signal(how)
         return self.ends()
 
+    def kill(self) -> None:
+        """As when the power fails: it is asked for nothing."""
+        self._running.kill()
+        self._running.communicate()
+
     def ends(self) -> Said:
         out, err = self._running.communicate(timeout=PATIENCE)
         return Said(self._running.returncode, out, self._heard + err)

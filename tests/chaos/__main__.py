@@ -22,6 +22,7 @@ from tests.servers.postgres import PostgresServer
 _PATIENCE = 90.0
 _RESTARTS = 3
 _CUT_OFF = 60.0
+_STANDSTILL = 12.0
 _KILL_EVERY = 1.0
 _SHOWN = 20
 
@@ -46,7 +47,9 @@ def calm(made: World, workers: int) -> None:
 
 
 def stormy(made: World, workers: int, *, server: PostgresServer) -> None:
-    """The database is restarted three times, one of them as in a crash, and one host cut off for a minute."""
+    """The database is restarted three times, once as in a crash; one host is cut off for a minute; one worker
+    stands still for longer than its lease.
+    """
     cable = Cable(server.port)
     hosts = [made.home.config] * (workers - 1) + [another_host(made, cable, server)]
     try:
@@ -55,7 +58,8 @@ def stormy(made: World, workers: int, *, server: PostgresServer) -> None:
                 time.sleep(4)
                 server.restart(crash=number == 1)
             with cable.cut():
-                time.sleep(_CUT_OFF)
+                made.pause(_STANDSTILL)
+                time.sleep(_CUT_OFF - _STANDSTILL)
             _to_the_end(made)
     finally:
         cable.close()

@@ -27,6 +27,7 @@ from tests.chaos.providers import FailingMail, failing_twilio, taken_by
 from tests.chaos.verdict import Verdict, judge
 from tests.cli_cast import Home, ago, without_first_text, write_plan
 from tests.servers.postgres import PostgresServer
+from tests.servers.smtp_server import SmtpServer
 from tests.servers.twilio_server import ACCOUNT, TOKEN, TwilioServer
 
 _COLUMNS = (
@@ -84,9 +85,16 @@ class World:
         self.workers.remove(worker)
         self.kills += 1
 
+    def pause(self, seconds: float) -> None:
+        """One worker stands still, longer than it may hold a message, and goes on as if nothing had been."""
+        worker = self.workers.pop()
+        worker.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        worker.send_signal(signal.SIGCONT)
+        self.workers.append(worker)
+
     def stop(self) -> None:
         for worker in self.workers:
-            worker.send_signal(signal.SIGCONT)
             worker.terminate()
         for worker in self.workers:
             worker.wait(60)
@@ -111,9 +119,9 @@ class World:
         return judge(self.rows(), taken_by(self.twilio, self.mail))
 
 
-def settings(url: str, twilio: TwilioServer, mail: FailingMail) -> dict[str, dict[str, Any]]:
+def settings(url: str, twilio: TwilioServer, mail: SmtpServer | None) -> dict[str, dict[str, Any]]:
     """Everything that takes a minute takes a second here."""
-    return {
+    chosen: dict[str, dict[str, Any]] = {
         "database": {"url": url},
         "delivery": {
             "mode": "live",
@@ -133,14 +141,16 @@ def settings(url: str, twilio: TwilioServer, mail: FailingMail) -> dict[str, dic
             "timeout": "1s",
             "max_per_second": 1000.0,
         },
-        "email": {
+        "email": {"timeout": "1s"},
+    }
+    if mail is not None:
+        chosen["email"] |= {
             "host": mail.host,
             "port": mail.port,
             "security": "none",
             "from_address": "care@riverside.example",
-            "timeout": "1s",
-        },
-    }
+        }
+    return chosen
 
 
 @contextmanager
