@@ -28,6 +28,7 @@ FIRST_LOOK = timedelta(seconds=10)
 TWICE_BEATS_NEVER = "In doubt, sent again at once:"
 # A mail server that takes a mail but never says so would otherwise get it for as long as it is useful.
 _MOST_COPIES = 3
+_MOST_DEATHS = 6
 # After this many look-ups that got no answer, a person is asked instead.
 _GIVE_UP_AFTER = 50
 
@@ -236,7 +237,7 @@ def _verdict(
 
 def _unasked(session: Session, message: Message, now: datetime) -> tuple[Status, str]:
     """Where the provider has no look-up."""
-    if message.channel != "email" or _copies(session, message) >= _MOST_COPIES:
+    if message.channel != "email" or _is_enough(session, message):
         return (
             Status.HELD,
             "The provider cannot be asked whether it took it. Decide whether to send it again.",
@@ -247,12 +248,18 @@ def _unasked(session: Session, message: Message, now: datetime) -> tuple[Status,
     return Status.SCHEDULED, "E-mail cannot be asked about; sent again under the same Message-ID."
 
 
-def _copies(session: Session, message: Message) -> int:
-    """How many attempts may have reached the provider without its saying so."""
-    doubtful = select(func.count()).where(
+def _is_enough(session: Session, message: Message) -> bool:
+    """Whether so many attempts may have reached the provider that no more are to follow.
+
+    A worker that died says less about the mail than a server that broke off: most mails that it held had not
+    been begun. But a mail that its worker dies of must come to an end too.
+    """
+    answered = func.count(Attempt.finished_at)
+    doubtful = select(answered, func.count() - answered).where(
         Attempt.message_id == message.id, Attempt.outcome == str(Status.UNKNOWN)
     )
-    return session.execute(doubtful).scalar_one()
+    broken_off, died = session.execute(doubtful).one()
+    return bool(broken_off >= _MOST_COPIES or died >= _MOST_DEATHS)
 
 
 def _is_stale(message: Message, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, select, update
 
 from notifier import claiming, db, settling
 from notifier.channels import Channel
@@ -219,6 +219,34 @@ def test_an_email_that_may_have_arrived_is_not_called_skipped(shift: Shift) -> N
     assert row.reason == "Whether it reached the mail server is not known, and it is no longer useful."
     with shift.look() as session:
         assert settling.wait_for_doubt(session, {"sms", "email"}) is None
+
+
+@pytest.mark.parametrize(
+    ("broken_off", "died", "status"),
+    [(2, 3, "scheduled"), (0, 5, "scheduled"), (3, 0, "held"), (0, 6, "held")],
+)
+def test_a_mail_goes_again_more_often_after_deaths_of_workers(
+    shift: Shift, broken_off: int, died: int, status: str
+) -> None:
+    message_id, found = doubt(shift, channel="email", to="ana@example.com")
+    with shift.change() as session:
+        (last,) = session.scalars(select(Attempt).where(Attempt.message_id == message_id))
+        last.finished_at = shift.clock.now() if broken_off else None
+        for number in range(1, broken_off + died):
+            session.add(
+                Attempt(
+                    message_id=message_id,
+                    number=100 + number,
+                    channel="email",
+                    address="ana@example.com",
+                    words="The clinic will call you.",
+                    claimed_at=shift.clock.now(),
+                    finished_at=shift.clock.now() if number < broken_off else None,
+                    outcome="unknown",
+                )
+            )
+    settle(shift, Answer(found, None, possible=False))
+    assert shift.message(message_id).status == status
 
 
 def test_what_was_settled_meanwhile_stays_as_it_is(shift: Shift) -> None:
