@@ -103,14 +103,14 @@ def _legs(clinic: Clinic, filters: Filters) -> list[ColumnElement[bool]]:
         ("message", AuditEntry.subject_id.in_(messages)),
     ]
     legs = [and_(mine, AuditEntry.subject == name, test) for name, test in about]
-    return [*legs, and_(AuditEntry.clinic_id == clinic.id, _LISTED, _names_one_of(ids))]
+    return [*legs, and_(AuditEntry.clinic_id == clinic.id, LISTED, names_one_of(ids))]
 
 
 # As a partial index says it, word for word.
-_LISTED = AuditEntry.action == literal_column("'patients.listed'")
+LISTED = AuditEntry.action == literal_column("'patients.listed'")
 
 
-def _names_one_of(patient_ids: Collection[int]) -> ColumnElement[bool]:
+def names_one_of(patient_ids: Collection[int]) -> ColumnElement[bool]:
     """Both databases write a list of numbers alike, so that a number is found by what stands around it."""
     written = cast(AuditEntry.detail, String)
     around = [(before, after) for before in ("[", " ") for after in (",", "]")]

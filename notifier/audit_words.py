@@ -166,6 +166,7 @@ KINDS: Mapping[str, Kind] = {
             "patient.essentials": _essentials,
             "patient.paused": _of("paused the messages of"),
             "patient.resumed": _of("resumed the messages of"),
+            "patient.erased": _of("erased the data of"),
         },
     ),
     "consent": Kind(
@@ -276,6 +277,7 @@ KINDS: Mapping[str, Kind] = {
     "exports": Kind(
         "Files taken out",
         {
+            "patient.exported": _of("took out all data of"),
             "scores.exported": _exported("the soreness scores"),
             "delivery.exported": _exported("the messages"),
             "audit.exported": _exported("the audit trail"),

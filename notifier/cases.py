@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import known_plans, reach
+from notifier import known_plans, reach, sealing
 from notifier.errors import NotifierError
 from notifier.links import Links
 from notifier.models import (
@@ -150,14 +150,15 @@ def _by_id(session: Session, table: type[_Row], ids: Collection[int]) -> dict[in
 
 
 def _suppressed(session: Session, messages: Sequence[Message]) -> set[tuple[int, str]]:
+    spelled = sealing.load(session).read({(message.channel, message.to) for message in messages})
     rows = session.execute(
         select(Suppression.sender_id, Suppression.address).where(
             Suppression.sender_id.in_({message.sender_id for message in messages}),
-            Suppression.address.in_({message.to for message in messages}),
+            Suppression.address.in_(spelled),
             Suppression.lifted_at.is_(None),
         )
     )
-    return {(row.sender_id, row.address) for row in rows}
+    return {(row.sender_id, spelled[row.address]) for row in rows}
 
 
 def _scores(

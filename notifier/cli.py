@@ -14,6 +14,7 @@ from notifier.cli_doctor import doctor
 from notifier.cli_init import init
 from notifier.cli_messages import list_messages
 from notifier.cli_output import echo_json, table
+from notifier.cli_patient_data import erase_patient, export_patient
 from notifier.cli_patients import patient_app
 from notifier.cli_plans import plan_app
 from notifier.cli_staff import user_app
@@ -98,6 +99,8 @@ app.command("import")(import_treatments)
 app.add_typer(plan_app, name="plan")
 app.add_typer(treatment_app, name="treatment")
 app.add_typer(patient_app, name="patient")
+app.command("export-patient")(export_patient)
+app.command("erase-patient")(erase_patient)
 app.command("messages")(list_messages)
 app.command("send-test")(send_test)
 app.command("bounce")(bounce)

@@ -122,8 +122,12 @@ def _tell(session: Session, clinic: Clinic, listed: Listed, as_json: bool) -> No
     say(f"Times in {tz.key}:")
     for moment in moments:
         _say_moment(moment, tz)
-    if listed.attempts and listed.attempts[-1].words:
-        say()
+    if not listed.attempts:
+        return
+    say()
+    if not listed.attempts[-1].words:
+        say("Its words are no longer kept.")
+    else:
         say(f"The words of attempt {listed.attempts[-1].number}:")
         for line in listed.attempts[-1].words.splitlines():
             say(f"    {line}".rstrip())

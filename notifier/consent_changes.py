@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import audit, consent, reach, suppressions
+from notifier import audit, consent, reach, sealing, suppressions
 from notifier.consent import ConsentGiven
 from notifier.effects import Effect, Watch, follow
 from notifier.errors import ConflictError, InputError
@@ -117,7 +117,9 @@ def _stop_again(
         return
     lifted = session.scalar(
         select(Suppression).where(
-            Suppression.sender_id == sender.id, Suppression.address == address, Suppression.lifted_at == at
+            Suppression.sender_id == sender.id,
+            Suppression.address.in_(sealing.load(session).spellings(channel, address)),
+            Suppression.lifted_at == at,
         )
     )
     if lifted is not None:

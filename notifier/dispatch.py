@@ -19,6 +19,8 @@ from notifier.rules.plan import Step
 from notifier.step_fit import not_for
 from notifier.wording import Ready, ready
 
+ERASED = "The patient's data were erased."
+
 log = logging.getLogger(__name__)
 
 
@@ -66,6 +68,8 @@ def judge(case: Case, now: datetime) -> Verdict:
 
 
 def _looked_at(case: Case, now: datetime) -> Verdict | None:
+    if not case.message.to:
+        return Stop(Status.CANCELLED, "erased", ERASED)
     binding = checks_of(Kind(case.message.kind), answers=case.message.reply_id is not None)
     for check, look in _LOOKS:
         if check in binding and (verdict := look(case, now)) is not None:

@@ -17,7 +17,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from notifier.db import insert_missing
-from notifier.errors import InputError
+from notifier.errors import ConflictError, InputError
 from notifier.models import IdempotencyRecord
 
 LONGEST_KEY = 120
@@ -64,7 +64,7 @@ def once(
     """Do the work, or give the answer that it had. In one transaction with it, so that both or neither stay.
 
     Two requests with one key at the same moment: the second waits here until the first has ended. Raises
-    KeyReused where the key came with another request.
+    KeyReused where the key came with another request, and ConflictError where the answer was erased since.
     """
     require_usable(key)
     if not _take(session, token_id, key, fingerprint, now):
@@ -107,4 +107,6 @@ def _kept(session: Session, token_id: int, key: str, fingerprint: str) -> Answer
             "same one only to repeat it unchanged.",
             field=FIELD,
         )
+    if not record.body:
+        raise ConflictError(f"{FIELD}: this was done once, and the patient's data have been erased since.")
     return Answer(record.status, record.body["body"], record.body["headers"], is_repeated=True)

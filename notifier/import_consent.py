@@ -7,19 +7,25 @@ patient has told us since.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from notifier import sealing
 from notifier.import_values import Reading, RowProblem
 from notifier.models import Clinic, ConsentEntry, Patient
 from notifier.patients import PatientBook, PatientEntry
 from notifier.treatments import ConsentGiven
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
 
 class Withdrawals:
-    """What the patients of some rows have withdrawn, apart from what this very import records."""
+    """What the patients of some rows have withdrawn, apart from what this very import records.
+
+    Also what others withdrew who were reached at the address of a row, and were erased since.
+    """
 
     def __init__(
         self, session: Session, clinic: Clinic, readings: Sequence[Reading], *, now: datetime, actor: str
@@ -29,7 +35,16 @@ class Withdrawals:
             for reading in readings
             if reading.entry is not None and reading.entry.consents and not reading.dated_consent
         ]
-        known = PatientBook(session, clinic, undated).known if undated else []
+        self._now = now
+        self._known = known = PatientBook(session, clinic, undated).known if undated else []
+        places = {
+            (channel, address)
+            for each in undated
+            for channel, address in (("sms", each.phone), ("email", each.email))
+            if address
+        }
+        erased = sealing.withdrawals(session, sealing.load(session), [clinic.id], places) if places else {}
+        self._erased = {(channel, address): rows for (_, channel, address), rows in erased.items()}
         entry = ConsentEntry
         elsewhere = or_(entry.recorded_at != now, entry.recorded_by != actor)
         rows = session.execute(
@@ -38,6 +53,7 @@ class Withdrawals:
             .order_by(entry.at, entry.granted.desc())
         )
         latest = {(patient_id, channel): (granted, at) for patient_id, channel, granted, at in rows}
+        self._granted = {key: at for key, (granted, at) in latest.items() if granted}
         self._since = {key: at for key, (granted, at) in latest.items() if not granted}
         withdrew = {patient_id for patient_id, _ in self._since}
         self._patients = [patient for patient in known if patient.id in withdrew]
@@ -63,7 +79,18 @@ class Withdrawals:
 
     def _withdrawal(self, entry: PatientEntry, channel: str) -> datetime | None:
         found = (self._since.get((known.id, channel)) for known in self._patients if _same(known, entry))
-        return next((since for since in found if since is not None), None)
+        own = next((since for since in found if since is not None), None)
+        return own or self._of_erased(entry, channel)
+
+    def _of_erased(self, entry: PatientEntry, channel: str) -> datetime | None:
+        rows = self._erased.get((channel, (entry.phone if channel == "sms" else entry.email)))
+        if not rows:
+            return None
+        known = next((known for known in self._known if _same(known, entry)), None)
+        if known is None:
+            return sealing.withdrawn_since(rows, entered_at=self._now, granted_at=_NEVER)
+        granted_at = self._granted.get((known.id, channel), _NEVER)
+        return sealing.withdrawn_since(rows, entered_at=known.created_at, granted_at=granted_at)
 
 
 def _same(known: Patient, entry: PatientEntry) -> bool:

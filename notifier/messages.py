@@ -227,7 +227,7 @@ def _move(event: MessageEvent) -> Moment:
 def _try(attempt: Attempt, why: str) -> Moment:
     segments = f"{attempt.segments} segment{'' if attempt.segments == 1 else 's'}"
     size = f", {segments} {attempt.encoding}" if attempt.segments else ""
-    what = f"attempt {attempt.number} to {attempt.address}{size}"
+    what = f"attempt {attempt.number} to {attempt.address or 'an address no longer kept'}{size}"
     return Moment(attempt.claimed_at, what, why, attempt.worker)
 
 

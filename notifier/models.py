@@ -51,6 +51,7 @@ __all__ = [
     "Reply",
     "Retiming",
     "ScoreRow",
+    "Seal",
     "Sender",
     "SignIn",
     "Staff",
@@ -59,6 +60,7 @@ __all__ = [
     "TaskMark",
     "Throttle",
     "Treatment",
+    "Withdrawal",
 ]
 
 
@@ -363,6 +365,29 @@ class Suppression(Base):
     reason: Mapped[str] = mapped_column(Text)
     lifted_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     lifted_reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Seal(Base):
+    """What the addresses of erased patients are hashed with. Made by the first erasing, never changed."""
+
+    __tablename__ = "seals"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+
+
+class Withdrawal(Base):
+    """The no of a patient who was erased, for whoever is entered with the same address after that."""
+
+    __tablename__ = "withdrawals"
+    __table_args__ = (Index("ix_withdrawals_clinic_id_address", "clinic_id", "address"),)
+
+    id: Mapped[int] = _id()
+    clinic_id: Mapped[int] = _ref("clinics.id")
+    channel: Mapped[str] = mapped_column(String(10))
+    address: Mapped[str] = mapped_column(String(254))  # its keyed hash, see `sealing`
+    at: Mapped[datetime] = mapped_column(UTCDateTime)  # when the patient said no
+    erased_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class Address(Base):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from notifier import consent, consent_changes, suppressions
 from notifier.consent import ConsentGiven
 from notifier.consent_changes import Said
-from notifier.models import ConsentEntry, Patient, Sender, Suppression
+from notifier.models import ConsentEntry, Patient, Sender
 from notifier.patient_edits import lock
 from notifier.planning import replan
 
@@ -59,7 +59,7 @@ def stop(
     channel = senders[0].channel
     everybody = there(session, {sender.clinic_id for sender in senders}, channel, address)
     lock_all(session, everybody)
-    fresh = [sender for sender in senders if standing(session, sender, address) is None]
+    fresh = [sender for sender in senders if suppressions.standing(session, sender, address) is None]
     if not fresh:
         return False
     said_no = everybody if patients is None else patients
@@ -76,16 +76,6 @@ def stop(
     return True
 
 
-def standing(session: Session, sender: Sender, address: str) -> Suppression | None:
-    return session.scalar(
-        select(Suppression).where(
-            Suppression.sender_id == sender.id,
-            Suppression.address == address,
-            Suppression.lifted_at.is_(None),
-        )
-    )
-
-
 def start(
     session: Session, senders: Sequence[Sender], address: str, *, wording: str, now: datetime, actor: str
 ) -> bool:
@@ -93,7 +83,9 @@ def start(
 
     Who said no in another way, such as at the desk, has to say yes there. Cancelled messages stay cancelled.
     """
-    stopped = [found for sender in senders if (found := standing(session, sender, address)) is not None]
+    stopped = [
+        found for sender in senders if (found := suppressions.standing(session, sender, address)) is not None
+    ]
     if not stopped:
         return False
     everybody = there(session, {sender.clinic_id for sender in senders}, senders[0].channel, address)

@@ -19,6 +19,7 @@ from notifier.db import RealTime
 from notifier.envelope import Accepted
 from notifier.errors import ChannelError
 from notifier.models import Attempt, Message, MessageEvent, Patient, Sender
+from notifier.reason_groups import NOT_KEPT
 from notifier.rules.delivery import (
     RANK,
     ErrorClass,
@@ -182,6 +183,9 @@ class Recorder:
     ) -> None:
         """`final`: what it is where nothing more is tried."""
         said = str(error) or f"The provider gave no reason ({error.error_class})."
+        if not message.to:
+            # The patient was erased while it was under way, and a provider's words name the number.
+            said = NOT_KEPT
         attempt.error_class, attempt.error_code, attempt.error = (
             str(error.error_class),
             error.code or "",
@@ -221,7 +225,7 @@ class Recorder:
             self._stop_sender(message, said)
         elif error_class is ErrorClass.ADDRESS:
             self._flag_address(message, said)
-        elif error_class is ErrorClass.OPT_OUT:
+        elif error_class is ErrorClass.OPT_OUT and message.to:
             sender = self.session.get_one(Sender, message.sender_id)
             suppressions.suppress(
                 self.session, sender, message.to, reason=said, now=self.now, actor=self.worker
@@ -238,7 +242,9 @@ class Recorder:
         if settling.goes_again_at_once(message.priority, attempt.number):
             self._move(message, Status.SCHEDULED, f"{settling.TWICE_BEATS_NEVER} {said}", attempt.number)
         elif message.status != Status.UNKNOWN:
-            message.lookups, message.lookup_at = 0, RealTime(self.policy.lookup_after.total_seconds())
+            message.lookups, message.lookup_at = 0, None
+            if message.to:  # else there is nothing left to ask by
+                message.lookup_at = RealTime(self.policy.lookup_after.total_seconds())
             self._move(message, Status.UNKNOWN, said, attempt.number)
 
     def _flag_address(self, message: Message, problem: str) -> None:

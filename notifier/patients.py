@@ -229,6 +229,8 @@ def get(session: Session, clinic: Clinic, patient_id: int) -> Patient:
     patient = session.get(Patient, patient_id)
     if patient is None or patient.clinic_id != clinic.id:
         raise NotFoundError(f"There is no patient {patient_id} at {clinic.name}.")
+    if patient.erased_at is not None:
+        raise NotFoundError(f"The data of patient {patient_id} were erased on {patient.erased_at:%Y-%m-%d}.")
     return patient
 
 

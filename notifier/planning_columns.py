@@ -38,6 +38,7 @@ class PatientRow(NamedTuple):
     erased_at: datetime | None
     essentials: bool
     preferred_channel: str
+    created_at: datetime
 
 
 class TreatmentRow(NamedTuple):

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import consent
+from notifier import consent, sealing
 from notifier.db import insert_missing
 from notifier.db_bulk import among
-from notifier.models import Address, Clinic, Patient, Sender, Suppression
+from notifier.models import Address, Clinic, Patient, Sender, Suppression, Withdrawal
 from notifier.rules import recipients
 from notifier.rules.plan import CHANNELS
 
 _CALLED = {"sms": "SMS", "email": "e-mail"}
+
+Place = tuple[int, str, str]  # clinic, channel, address
 
 
 def address_of(patient: Patient, channel: str) -> str | None:
@@ -42,6 +45,8 @@ class Reach:
     senders: dict[tuple[int, str], Sender] = field(default_factory=dict)  # clinic, channel
     consents: dict[consent.Key, consent.Standing] = field(default_factory=dict)
     suppressions: dict[tuple[int, str], Suppression] = field(default_factory=dict)  # sender, address
+    # Of patients who were erased since, by clinic, channel and address.
+    withdrawals: dict[Place, list[Withdrawal]] = field(default_factory=dict)
 
     def sender(self, patient: Patient, channel: str) -> Sender | None:
         return self.senders.get((patient.clinic_id, channel))
@@ -63,15 +68,24 @@ class Reach:
         if (sender.id, address) in self.suppressions:
             since = self.suppressions[sender.id, address].since
             return f"This {'number' if channel == 'sms' else 'address'} opted out on {since:%Y-%m-%d}."
-        return self._consent_missing(patient, channel)
+        return self._consent_missing(patient, channel, address)
 
-    def _consent_missing(self, patient: Patient, channel: str) -> str | None:
+    def _consent_missing(self, patient: Patient, channel: str, address: str) -> str | None:
         standing = self.consents.get((patient.id, channel))
         if standing is None:
             return f"No consent to {_CALLED[channel]} is on record."
-        if not standing.granted:
-            return f"Consent to {_CALLED[channel]} was withdrawn on {standing.at:%Y-%m-%d}."
+        withdrawn = standing.at if not standing.granted else self._withdrawn(patient, channel, address)
+        if withdrawn is not None:
+            return f"Consent to {_CALLED[channel]} was withdrawn on {withdrawn:%Y-%m-%d}."
         return None
+
+    def _withdrawn(self, patient: Patient, channel: str, address: str) -> datetime | None:
+        """When an erased patient of this address said no, where the yes on record is no newer."""
+        known = self.withdrawals.get((patient.clinic_id, channel, address))
+        if not known:
+            return None
+        granted_at = self.consents[patient.id, channel].at
+        return sealing.withdrawn_since(known, entered_at=patient.created_at, granted_at=granted_at)
 
 
 def load(session: Session, patients: Collection[Patient]) -> Reach:
@@ -80,18 +94,21 @@ def load(session: Session, patients: Collection[Patient]) -> Reach:
         select(Sender).where(Sender.clinic_id.in_(clinic_ids), Sender.active).order_by(Sender.id.desc())
     )
     by_channel = {(sender.clinic_id, sender.channel): sender for sender in senders}
-    addresses = {address for p in patients for address in (p.phone, p.email) if address}
+    places = {(c, address) for p in patients for c in CHANNELS if (address := address_of(p, c))}
+    sealer = sealing.load(session)
+    spelled = sealer.read(places)
     suppressions = session.scalars(
         select(Suppression).where(
             Suppression.clinic_id.in_(clinic_ids),
-            among(session, Suppression.address, addresses),
+            among(session, Suppression.address, spelled),
             Suppression.lifted_at.is_(None),
         )
     )
     return Reach(
         senders=by_channel,
         consents=consent.standings(session, [patient.id for patient in patients]),
-        suppressions={(s.sender_id, s.address): s for s in suppressions},
+        suppressions={(s.sender_id, spelled[s.address]): s for s in suppressions},
+        withdrawals=sealing.withdrawals(session, sealer, clinic_ids, places),
     )
 
 
@@ -105,9 +122,6 @@ def is_refused(session: Session, clinic: Clinic, channel: str, address: str) -> 
     ).all()
     said = consent.standings(session, there) if there else {}
     return any(not standing.granted for (_, on), standing in said.items() if on == channel)
-
-
-Place = tuple[int, str, str]  # clinic, channel, address
 
 
 def addresses_of(session: Session, wanted: Collection[Place]) -> dict[Place, Address]:

@@ -137,6 +137,8 @@ _BY_SENTENCE = (
 GROUPS = (*_BY_CODE, *_BY_SENTENCE)
 CODES_THAT_SAY_ALL = tuple(code for group in _BY_CODE for code in group.codes)
 _BY_KEY = {group.key: group for group in GROUPS}
+# Where the words themselves were blanked, by age or because the patient was erased.
+NOT_KEPT = "The words are no longer kept."
 # What is said of a try rather than of its cause.
 _TAILS = (" That was the last try.", " Another try would come too late.")
 
@@ -151,6 +153,16 @@ def group_of(reason: str, code: str) -> Group:
     for tail in _TAILS:
         cause = cause.removesuffix(tail)
     return Group(cause, cause or "No reason was given.", to_act=True, likes=(cause,))
+
+
+def without_names(reason: str, code: str) -> str:
+    """The reason as it may stay when all that names somebody goes: it still counts to the same group."""
+    group = group_of(reason, code)
+    if not reason or group not in GROUPS:
+        return NOT_KEPT if reason else ""
+    if code in group.codes:
+        return group.words
+    return next(like for like in group.likes if _pattern(like).match(reason)).replace("%", " … ") + " …"
 
 
 def named(key: str) -> Group:

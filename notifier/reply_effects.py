@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from notifier import answers, opting, patient_edits, pausing, reach, scores
+from notifier import answers, opting, patient_edits, pausing, reach, scores, suppressions
 from notifier.config import Settings
 from notifier.envelope import InboundMessage
 from notifier.in_flight import Place
@@ -141,7 +141,7 @@ def has_concern(session: Session, origin: Origin) -> bool:
 
 
 def _is_stopped(session: Session, origin: Origin, address: str) -> bool:
-    return origin.sender is not None and opting.standing(session, origin.sender, address) is not None
+    return origin.sender is not None and suppressions.standing(session, origin.sender, address) is not None
 
 
 def _provider_answers(inbound: InboundMessage, settings: Settings) -> bool:

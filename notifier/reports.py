@@ -36,7 +36,7 @@ def apply(session: Session, report: DeliveryReport, *, policy: Policy, now: date
     """
     attempt = _attempt(session, report)
     message = _locked(session, attempt) if attempt is not None else None
-    _keep(session, report, attempt)
+    _keep(session, report, attempt, raw=message is None or message.to != "")
     if attempt is None or message is None:
         return False
     if attempt.provider_id is None:
@@ -72,7 +72,8 @@ def _locked(session: Session, attempt: Attempt) -> Message:
     return message
 
 
-def _keep(session: Session, report: DeliveryReport, attempt: Attempt | None) -> None:
+def _keep(session: Session, report: DeliveryReport, attempt: Attempt | None, *, raw: bool) -> None:
+    """`raw`: as it came; of an erased patient only what it means."""
     values = {
         "message_id": attempt.message_id if attempt is not None else None,
         "attempt": attempt.number if attempt is not None else None,
@@ -82,7 +83,7 @@ def _keep(session: Session, report: DeliveryReport, attempt: Attempt | None) -> 
         "provider_status": report.provider_status[:40],
         "code": report.code or "",
         "received_at": report.received_at,
-        "raw": report.raw,
+        "raw": report.raw if raw else {},
     }
     session.execute(insert_missing(session, DeliveryReportRow).values(**values))
 

@@ -106,7 +106,8 @@ def expire_leases(session: Session, *, now: datetime, lookup_after: timedelta, w
                 status=str(status),
                 reason=reason,
                 lookups=0,
-                lookup_at=RealTime(lookup_after.total_seconds()),
+                # Of an erased patient nothing is left to ask by.
+                lookup_at=case((Message.to != "", RealTime(lookup_after.total_seconds()))),
                 lease_until=None,
             )
             .execution_options(synchronize_session=False)

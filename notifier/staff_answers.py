@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from notifier import inbox, inbox_handling, message_actions, opting, patient_edits, reach
+from notifier import inbox, inbox_handling, message_actions, patient_edits, reach, suppressions
 from notifier.cases import gather
 from notifier.db import wake_workers
 from notifier.dispatch import Hold, Stop, judge
@@ -66,7 +66,7 @@ def _to_stranger(session: Session, clinic: Clinic, reply: Reply) -> Way:
     sender = _sender(session, clinic, channel)
     if sender is None:
         return Way(channel, to, f"The clinic has no sender for {channel_name(channel)}.")
-    stop = opting.standing(session, sender, to)
+    stop = suppressions.standing(session, sender, to)
     if stop is not None:
         called = "number" if channel == "sms" else "address"
         return Way(channel, to, f"This {called} opted out on {stop.since:%Y-%m-%d}.")

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from notifier import audit
+from notifier import audit, sealing
 from notifier.db import insert_missing
 from notifier.models import Message, MessageEvent, Sender, Suppression
 from notifier.rules.delivery import Kind, Status
@@ -20,19 +20,8 @@ def suppress(
     session: Session, sender: Sender, address: str, *, reason: str, now: datetime, actor: str
 ) -> list[Message]:
     """Stop this sender writing to this address, and cancel what waits for it. Returns what was cancelled."""
-    session.execute(
-        insert_missing(session, Suppression),
-        [
-            {
-                "clinic_id": sender.clinic_id,
-                "sender_id": sender.id,
-                "channel": sender.channel,
-                "address": address,
-                "since": now,
-                "reason": reason,
-            }
-        ],
-    )
+    if standing(session, sender, address) is None:
+        _add(session, sender, address, reason, now)
     audit.note(
         session,
         clinic_id=sender.clinic_id,
@@ -44,6 +33,30 @@ def suppress(
         reason=reason,
     )
     return _cancel_waiting(session, sender, address, reason, now, actor)
+
+
+def _add(session: Session, sender: Sender, address: str, reason: str, now: datetime) -> None:
+    """Somebody else may be adding the same one at this moment; then theirs is as good."""
+    values = {
+        "clinic_id": sender.clinic_id,
+        "sender_id": sender.id,
+        "channel": sender.channel,
+        "address": address,
+        "since": now,
+        "reason": reason,
+    }
+    session.execute(insert_missing(session, Suppression), [values])
+
+
+def standing(session: Session, sender: Sender, address: str) -> Suppression | None:
+    """The stop that binds this sender there now; also one by a patient who was erased since."""
+    return session.scalar(
+        select(Suppression).where(
+            Suppression.sender_id == sender.id,
+            Suppression.address.in_(sealing.load(session).spellings(sender.channel, address)),
+            Suppression.lifted_at.is_(None),
+        )
+    )
 
 
 def _cancel_waiting(

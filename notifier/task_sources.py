@@ -79,6 +79,7 @@ def messages_for_a_person(session: Session, clinic: Clinic, now: datetime) -> li
             Message.clinic_id == clinic.id,
             Message.due_at > now - RECENT,
             Message.patient_id.is_not(None),
+            Message.to != "",  # of an erased patient nobody can do anything
             _FOR_A_PERSON,
         )
         .order_by(Message.due_at.desc())
@@ -139,6 +140,7 @@ def uncovered(session: Session, clinic: Clinic, since: datetime) -> list[Uncover
             Treatment.voided_at.is_(None),
             ~exists().where(of_treatment, Message.status.in_(_LIVE)),
             exists().where(of_treatment, Message.reason_code.in_(_UNWANTED)),
+            ~exists().where(Patient.id == Treatment.patient_id, Patient.erased_at.is_not(None)),
         )
         .order_by(Treatment.ended_at.desc(), Treatment.id)
         .limit(AT_MOST)

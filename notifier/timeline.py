@@ -17,6 +17,7 @@ from notifier.course import Course, Placed, courses
 from notifier.errors import NotifierError
 from notifier.messages import Moment
 from notifier.models import Attempt, Clinic, ConsentEntry, Message, Patient, Reply, ScoreRow, Treatment
+from notifier.patient_blanking import BY_ERASING
 from notifier.rules.delivery import MAY_HAVE_ARRIVED, Status
 from notifier.rules.zones import zone
 
@@ -134,7 +135,10 @@ def stamp(session: Session, patient: Patient, now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a message says. `is_preview`: as it would read if it left now; `problem`: why it says nothing."""
+    """What a message says. `is_preview`: as it would read if it left now; `problem`: why it says nothing.
+
+    `is_gone`: it said something, which is no longer kept.
+    """
 
     text: str = ""
     subject: str = ""
@@ -142,6 +146,7 @@ class Words:
     segments: int = 0
     is_preview: bool = False
     problem: str = ""
+    is_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +209,9 @@ def _offered(session: Session, message: Message, now: datetime) -> tuple[frozens
 def _words(session: Session, message: Message, attempts: Sequence[Attempt], now: datetime) -> Words:
     if attempts:
         last = attempts[-1]
-        return Words(last.words, last.subject, last.encoding, last.segments)
+        return Words(last.words, last.subject, last.encoding, last.segments, is_gone=not last.words)
+    if message.reason_code == BY_ERASING:
+        return Words(is_gone=True)
     if message.patient_id is None or message.status in MAY_HAVE_ARRIVED:
         return Words(alerts_telling.with_link(message, None, "en"), message.subject)
     try:

@@ -9,10 +9,10 @@ from typing import Any
 from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
-from notifier import message_actions, patients, resending, timeline
+from notifier import message_actions, resending, timeline
 from notifier.errors import ConflictError, InputError, NeedsConfirmation
 from notifier.message_actions import Now
-from notifier.models import Clinic, Message
+from notifier.models import Clinic, Message, Patient
 from notifier.rules.delivery import Status
 from notifier.web.auth import Desk
 from notifier.web.desk_looks import note_view
@@ -50,8 +50,8 @@ def _show(
     with visit.reading() as session:
         clinic = visit.clinic(session)
         detail = timeline.detail(session, clinic, message_id, now)
-        patient_id = detail.placed.message.patient_id
-        patient = patients.get(session, clinic, patient_id) if patient_id is not None else None
+        patient = session.get(Patient, detail.placed.message.patient_id or 0)
+        patient = patient if patient is not None and patient.erased_at is None else None
     if patient is not None:
         note_view(visit, patient.id)
     context: dict[str, Any] = {
