@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from notifier import alerts_escalation, alerts_unread, monthly_mail, purging
+from notifier import alerts_escalation, alerts_unread, monthly_mail, purging, retention
 from notifier import missing_log as nothing_logged
 from notifier.chore_times import hurry as hurry
 from notifier.clock import real_wait
@@ -29,6 +29,7 @@ CHORES: Mapping[str, Run] = {
     "monthly-report": monthly_mail.send_due,
     "nothing-logged": nothing_logged.tell_admins,
     "purge": purging.purge,
+    "retention": retention.blank_old,
     "unread": alerts_unread.tell_owners,
 }
 # Due at opening or closing times: who changes those calls `hurry` for them.

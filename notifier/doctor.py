@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
-from notifier import doctor_database, doctor_host, doctor_receiving, doctor_sending, doctor_web
+from notifier import doctor_data, doctor_database, doctor_host, doctor_receiving, doctor_sending, doctor_web
 from notifier.doctor_findings import Finding, Installation, Level
 from notifier.errors import NotifierError
 
@@ -26,6 +26,7 @@ _OF_THE_HOST: tuple[tuple[str, Check], ...] = (
     ("Receiving", doctor_sending.mailbox),
     ("Pages", doctor_web.address),
     ("Pages", doctor_web.answering),
+    ("Patients' data", doctor_data.kept),
     ("Database", doctor_host.disk),
 )
 # Each of these makes it pointless to go on when it finds an error.

@@ -49,6 +49,7 @@ __all__ = [
     "Practitioner",
     "Receiver",
     "Reply",
+    "RetentionWalk",
     "Retiming",
     "ScoreRow",
     "Seal",
@@ -896,6 +897,16 @@ class Chore(Base):
     due_at: Mapped[datetime] = mapped_column(UTCDateTime)
     lease_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     worker: Mapped[str] = mapped_column(String(80), default="")
+
+
+class RetentionWalk(Base):
+    """How far the rows of a table were gone through for words that are older than they are kept."""
+
+    __tablename__ = "retention_walks"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    # {"after": the last row looked at, "open": the first that had to stay}
+    cursor: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
 
 
 class AuditEntry(Base):

@@ -97,6 +97,6 @@ NOT_ABOUT_A_PATIENT: Mapping[str, str] = {
     **dict.fromkeys(("plans", "plan_versions", "plan_approvals", "retimings"), "the same for all patients"),
     **dict.fromkeys(("staff", "memberships", "staff_links", "api_tokens", "throttles"), "who may come in"),
     "sign_ins": "what staff are told once, on their next page",
-    **dict.fromkeys(("chores", "receivers", "seals"), "the program's own"),
+    **dict.fromkeys(("chores", "receivers", "retention_walks", "seals"), "the program's own"),
     "withdrawals": "of patients who were erased",
 }
