@@ -25,7 +25,7 @@ from notifier.models import (
     TaskMark,
     Treatment,
 )
-from notifier.patient_rows import Rows, tests_of
+from notifier.patient_rows import Rows, belonging
 from notifier.reason_groups import without_names
 from notifier.rules.delivery import Kind, Status
 
@@ -49,7 +49,7 @@ def blank_rows(session: Session, rows: Rows, now: datetime, actor: str) -> None:
 
 def _blanks(rows: Rows) -> Iterator[tuple[type[Base], Any, dict[str, Any]]]:
     """What is written over, table by table. What went to staff keeps where it went."""
-    mine = tests_of(rows)
+    mine = belonging(rows)
     # A provider can be asked no more about what is in doubt: there is nothing left to ask by.
     doubtful = and_(Message.id.in_(rows.messages), Message.status == str(Status.UNKNOWN))
     yield Message, doubtful, {"lookup_at": None}
@@ -89,7 +89,7 @@ def _blank_reasons(session: Session, rows: Rows) -> None:
 
 def _blank_audit(session: Session, rows: Rows) -> None:
     """Who did what, and when, stays."""
-    entries = session.execute(select(AuditEntry.id, AuditEntry.detail).where(tests_of(rows)[AuditEntry]))
+    entries = session.execute(select(AuditEntry.id, AuditEntry.detail).where(belonging(rows)[AuditEntry]))
     for entry_id, detail in entries.all():
         kept = _numbers_and_fixed(detail)
         if kept != detail:

@@ -27,7 +27,7 @@ from notifier.models import (
 )
 from notifier.patient_blanking import BY_ERASING, blank_patient, blank_rows, overwrite
 from notifier.patient_edits import lock
-from notifier.patient_rows import Rows, rows_of, tests_of
+from notifier.patient_rows import Rows, belonging, rows_of
 from notifier.patient_traces import Traces
 from notifier.rules.delivery import Status
 from notifier.rules.plan import CHANNELS
@@ -146,13 +146,25 @@ def _seal_stops(session: Session, rows: Rows, sealer: Sealer, traces: Traces) ->
         )
         for stop in stops:
             if stop.clinic_id == rows.patient.clinic_id or not _is_used(session, stop):
-                stop.address = sealer.seal(channel, address)
+                _unite(session, stop, sealer.seal(channel, address))
                 stop.reason = "Opted out." if traces.are_in(stop.reason) else stop.reason
                 stop.lifted_reason = "" if traces.are_in(stop.lifted_reason) else stop.lifted_reason
-    for row in session.scalars(select(Address).where(tests_of(rows)[Address])):
+    for row in session.scalars(select(Address).where(belonging(rows)[Address])):
         if (row.channel, row.address) in rows.own:
             row.address = f"erased {row.id}"
     session.flush()
+
+
+def _unite(session: Session, stop: Suppression, sealed: str) -> None:
+    """Of two that stand for one address, the older stays."""
+    twin = select(Suppression.id).where(
+        Suppression.sender_id == stop.sender_id,
+        Suppression.address == sealed,
+        Suppression.lifted_at.is_(None),
+    )
+    if stop.lifted_at is None and session.scalar(twin) is not None:
+        stop.lifted_at, stop.lifted_reason = stop.since, "It stood already."
+    stop.address = sealed
 
 
 def _is_used(session: Session, stop: Suppression) -> bool:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from notifier import audit, patient_traces
 from notifier.audit_trail import LISTED, names_one_of
 from notifier.models import Attempt, AuditEntry, Base, Clinic, IdempotencyRecord, ImportRun, Message, Patient
-from notifier.patient_rows import Rows, rows_of, tests_of
+from notifier.patient_rows import Rows, belonging, rows_of
 from notifier.patient_traces import Traces
 
 # What only this program's machinery needs.
@@ -27,7 +27,7 @@ def export(session: Session, clinic: Clinic, patient: Patient, *, now: datetime,
     """Plain values, ready for JSON."""
     rows = rows_of(session, patient)
     traces = Traces.of(session, rows)
-    tables = {table.__tablename__: _taken(session, table, test) for table, test in tests_of(rows).items()}
+    tables = {table.__tablename__: _taken(session, table, test) for table, test in belonging(rows).items()}
     tables[Message.__tablename__] = _without_staff(tables[Message.__tablename__], rows, "id", "to")
     tables[Attempt.__tablename__] = _without_staff(
         tables[Attempt.__tablename__], rows, "message_id", "address"

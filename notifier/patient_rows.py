@@ -62,7 +62,7 @@ def rows_of(session: Session, patient: Patient) -> Rows:
     shared = {place for place in places if _is_shared(session, patient, place)}
     own = places - shared
     treatments = _ids(session, Treatment, Treatment.patient_id == patient.id)
-    replies = _ids(session, Reply, _wrote(patient, own))
+    replies = tuple(sorted(number for test in _wrote(patient, own) for number in _ids(session, Reply, test)))
     alerts = _ids(session, Alert, or_(Alert.patient_id == patient.id, Alert.reply_id.in_(replies)))
     told = _ids(session, Message, Message.alert_id.in_(alerts))
     reached = _reached(session, patient, own)
@@ -115,17 +115,16 @@ def _is_shared(session: Session, patient: Patient, place: Place) -> bool:
     return session.scalar(others.limit(1)) is not None
 
 
-def _wrote(patient: Patient, own: Collection[Place]) -> ColumnElement[bool]:
+def _wrote(patient: Patient, own: Collection[Place]) -> Iterable[ColumnElement[bool]]:
     """What nobody could tell whose it was is theirs where only they are reached at the address."""
-    unclaimed = and_(
-        Reply.clinic_id == patient.clinic_id,
-        Reply.patient_id.is_(None),
-        or_(
-            literal_column("1=0"),
-            *(and_(Reply.channel == channel, Reply.from_address == address) for channel, address in own),
-        ),
-    )
-    return or_(Reply.patient_id == patient.id, unclaimed)
+    yield Reply.patient_id == patient.id
+    for channel, address in own:
+        yield and_(
+            Reply.clinic_id == patient.clinic_id,
+            Reply.from_address == address,
+            Reply.channel == channel,
+            Reply.patient_id.is_(None),
+        )
 
 
 def _reached(session: Session, patient: Patient, own: Collection[Place]) -> Iterable[ColumnElement[bool]]:
@@ -170,7 +169,7 @@ def _number(task_key: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-def tests_of(rows: Rows) -> Mapping[type[Base], ColumnElement[bool]]:
+def belonging(rows: Rows) -> Mapping[type[Base], ColumnElement[bool]]:
     """By table: which of its rows are the patient's own."""
     patient_id = rows.patient.id
     return {

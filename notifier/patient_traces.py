@@ -214,7 +214,9 @@ def _from_audit(session: Session, traces: Traces) -> None:
     """Of entries about a sender or a file, which may quote what a provider said or how a file is called."""
     entries = session.scalars(
         select(AuditEntry).where(
-            AuditEntry.clinic_id == traces.patient.clinic_id, AuditEntry.subject.in_(("sender", "import"))
+            # The sum keeps SQLite from walking through all of a clinic's entries.
+            (AuditEntry.clinic_id + 0) == traces.patient.clinic_id,
+            AuditEntry.subject.in_(("sender", "import")),
         )
     )
     for entry in entries:

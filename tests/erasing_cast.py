@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from notifier import api_tokens, audit, db, staff, suppressions
+from notifier.consent import ConsentGiven
 from notifier.models import (
     Address,
     Attempt,
@@ -40,7 +41,7 @@ ZEPHYRINE = PatientEntry(
     phone=NUMBER,
     email=MAIL,
     contact_name="Ottoline Quillfeather",
-    contact_relation="aunt",
+    contact_relation="great-aunt Ottoline",
 )
 TELLING = ("zephyrine", "quillfeather", "ottoline", "2125550177", MAIL, RECORD.casefold(), WORDS.casefold())
 LATER = LOGGED + timedelta(days=4)
@@ -48,8 +49,14 @@ LATER = LOGGED + timedelta(days=4)
 
 def known_everywhere(session: Session, clinic: Clinic) -> Patient:
     """One row or more in every table that can hold something of a patient, each with words of theirs."""
+    said = ConsentGiven("sms", True, LOGGED, method=WORDS, wording=WORDS)
     treatment = cast.log(
-        session, clinic, ZEPHYRINE, external_id=f"visit-{RECORD}", idempotency_key=f"form-{RECORD}"
+        session,
+        clinic,
+        ZEPHYRINE,
+        consents=(said,),
+        external_id=f"visit-{RECORD}",
+        idempotency_key=f"form-{RECORD}",
     )
     patient = treatment.patient
     patient.paused_reason = patient.phone_problem = patient.email_problem = WORDS

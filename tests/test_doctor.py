@@ -89,6 +89,9 @@ def test_a_new_installation_is_well_and_says_that_nothing_reaches_anyone(
         "Riverside Physio has cupping, dry-needling, shockwave, sports-massage."
     ]
     assert said(findings, "Messages") == ["None needs a person."]
+    assert said(findings, "Patients' data", "ok") == [
+        "Words of messages are kept for 730 days, replies for 730 days, the audit trail for 2190 days."
+    ]
     assert said(findings, "Time zones", "ok")[-1] == "Known: America/New_York."
     drafts = said(findings, "Before patients are written to", "note")
     assert any("Texts are drafts until a named clinician approves them" in words for words in drafts)
