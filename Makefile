@@ -31,6 +31,7 @@ bench: $(STAMP)
 	$(BIN)/python -m benchmarks.wake
 	$(BIN)/python -m benchmarks.outage
 	$(BIN)/python -m benchmarks.pages
+	$(BIN)/python -m benchmarks.durability
 
 # Ten thousand messages in every storm there is, a quarter of an hour or more; a short run is in `make test`.
 chaos: $(STAMP)
