@@ -257,6 +257,8 @@ KINDS: Mapping[str, Kind] = {
             "contact.removed": _of("removed the alert contact"),
             "sender.changed": _of("changed"),
             "sender.tried": _of("tried again"),
+            "sender.released": _of("let send again after a restore"),
+            "database.restored": _only("brought a backup back"),
             "going_live.done": _step("ticked"),
             "going_live.undone": _step("took back"),
         },

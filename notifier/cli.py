@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from notifier.cli_alerts import alert_test
+from notifier.cli_backup import backup, release, restore
 from notifier.cli_bounce import bounce
 from notifier.cli_context import App, ConfigOption, JsonOption, command, open_app, say
 from notifier.cli_desk import import_treatments, log_treatment
@@ -61,19 +62,33 @@ def demo(
 
 @command
 def migrate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Bring the database up to this version of the program. Make a backup first."""
+    """Bring the database up to this version of the program. On SQLite it makes a backup first."""
     from notifier import db
 
+    kept = ""
     with open_app(config, need_schema=False) as opened:
         before, needed = db.revisions(opened.engine)
         if before != needed:
+            kept = _back_up(opened, before)
             _upgrade(opened)
     if as_json:
-        echo_json({"before": before, "after": needed})
+        echo_json({"before": before, "after": needed, "backup": kept})
     elif before == needed:
         say("The database is up to date.")
     else:
         say(f"The database was brought from {before or 'nothing'} to {needed}.")
+
+
+def _back_up(opened: App, before: str | None) -> str:
+    """Said before anything is changed, for whoever has to go back. Empty where there is nothing to keep."""
+    from notifier import backup as backups
+    from notifier import db
+
+    if opened.engine.dialect.name != "sqlite" or before is None or not db.knows(before):
+        return ""
+    made = backups.make(opened.engine)
+    say(f"A backup was made first: {made.file}", err=True)
+    return str(made.file)
 
 
 def _upgrade(opened: App) -> None:
@@ -108,6 +123,9 @@ app.command("alert-test")(alert_test)
 app.add_typer(user_app, name="user")
 app.add_typer(token_app, name="token")
 app.command("doctor")(doctor)
+app.command("backup")(backup)
+app.command("restore")(restore)
+app.command("release")(release)
 app.command("migrate")(migrate)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, is_dataclass
 from datetime import UTC, date, datetime, time
 from enum import Enum
@@ -120,6 +120,20 @@ def _plain_table(headers: Sequence[str], rows: list[list[str]]) -> None:
     for line in lines:
         padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         _write(sys.stdout, "  ".join(padded).rstrip() + "\n")
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Told how much of how much is done, it shows a person at a terminal how far that is."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(file=sys.stderr), transient=True) as shown_there:
+        task = shown_there.add_task(label, total=None)
+        yield lambda done, total: shown_there.update(task, completed=min(done, total), total=total)
 
 
 def progress(items: Iterable[Item], total: int | None, label: str) -> Iterator[Item]:

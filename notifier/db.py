@@ -219,12 +219,17 @@ def upgrade(engine: Engine, revision: str = "head", *, scripts: Path | None = No
 
     `scripts`: another folder of migrations than the one that comes with the program.
     """
+    with explained(engine), engine.begin() as connection:
+        upgrade_within(connection, revision, scripts=scripts)
+
+
+def upgrade_within(connection: Connection, revision: str = "head", *, scripts: Path | None = None) -> None:
+    """The same as a part of a transaction that does more."""
     from alembic import command
 
-    with explained(engine), engine.begin() as connection:
-        if engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4186202677)")
-        command.upgrade(_alembic(connection, scripts), revision)
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(4186202677)")
+    command.upgrade(_alembic(connection, scripts), revision)
 
 
 def downgrade(engine: Engine, revision: str = "base") -> None:
@@ -263,17 +268,22 @@ def needed_revision(*, scripts: Path | None = None) -> str:
     return needed
 
 
-def require_current_schema(engine: Engine, *, scripts: Path | None = None) -> None:
-    """Raises SchemaMismatch, with what to do, unless the database fits this program."""
+def knows(revision: str, *, scripts: Path | None = None) -> bool:
+    """Whether this program can bring a database of that revision up to date."""
     from alembic.script import ScriptDirectory
 
+    directory = ScriptDirectory.from_config(_alembic(None, scripts))
+    return revision in {script.revision for script in directory.walk_revisions()}
+
+
+def require_current_schema(engine: Engine, *, scripts: Path | None = None) -> None:
+    """Raises SchemaMismatch, with what to do, unless the database fits this program."""
     found, needed = revisions(engine, scripts=scripts)
     if found == needed:
         return
     if found is None:
         raise SchemaMismatch("There is no clinic in this database yet. Run: notifier init")
-    directory = ScriptDirectory.from_config(_alembic(None, scripts))
-    if found in {script.revision for script in directory.walk_revisions()}:
+    if knows(found, scripts=scripts):
         raise SchemaMismatch(
             f"The database is older than this program (it has {found}, needed is {needed}). "
             "Make a backup, then run: notifier migrate"

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine
 
 from notifier import reports, settling
-from notifier.channels import Channel, Findable
+from notifier.channels import Channel, Findable, Searchable
 from notifier.db import reading, transaction
 from notifier.errors import DatabaseUnavailable
 from notifier.outcomes import Policy
@@ -98,7 +98,12 @@ class Doubts:
         if not isinstance(channel, Findable):
             return Answer(doubt, None, possible=False)
         try:
-            return Answer(doubt, channel.find(doubt.outbound, doubt.since), provider=channel.provider)
+            found = channel.find(doubt.outbound, doubt.since)
+            if doubt.is_restored and found == [] and isinstance(channel, Searchable):
+                strays = channel.strays(doubt.outbound, doubt.since)
+                found = None if strays is None else found
+                return Answer(doubt, found, provider=channel.provider, strays=strays or ())
+            return Answer(doubt, found, provider=channel.provider)
         except Exception:
             log.exception("message %s: the look-up failed", doubt.outbound.message_id)
             return Answer(doubt, None)

@@ -108,7 +108,10 @@ def _sender(session: Session, it: Installation, clinic: Clinic, sender: Sender) 
             "Senders",
             f"{name} is stopped since {sender.stopped_at:%Y-%m-%d %H:%M} UTC, and {waiting} due messages "
             f"wait: {sender.stopped_reason}",
-            "Put that right; one message at a time tries whether it works again, and then the rest follows.",
+            "Put that right; one message at a time tries whether it works again, and then the rest follows."
+            if sender.probe_at is not None
+            else f"Run a worker, which fetches the replies; or, if you know them, notifier release "
+            f"{sender.channel}",
         )
     elif sender.channel in it.providers:
         yield Finding("ok", "Senders", f"{name} goes out from {sender.identity or _identity(it, sender)}.")

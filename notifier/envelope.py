@@ -69,6 +69,14 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Stray:
+    """A message of ours at the provider that has other words than the one we are unsure of."""
+
+    provider_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeliveryReport:
     """What a provider later says about an attempt. `status` is ours, `provider_status` its own word.
 
@@ -108,10 +116,18 @@ class InboundMessage:
     raw: dict[str, str] = field(default_factory=dict)
 
 
+# In a source's cursor after a restore: from when everything is to be fetched, however long ago.
+SINCE_BACKUP = "restored"
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one look at a source brought. `cursor` is where the next look begins, once all of it is kept."""
+    """What one look at a source brought. `cursor` is where the next look begins, once all of it is kept.
+
+    `complete`: nothing more waits there.
+    """
 
     inbound: tuple[InboundMessage, ...]
     reports: tuple[DeliveryReport, ...]
     cursor: dict[str, Any]
+    complete: bool = True

@@ -278,7 +278,7 @@ def write_test(
     )
     if sender is None:
         raise InputError(f"{clinic.name} has no sender for {channel}.", field="channel")
-    if sender.stopped_at is not None:
+    if sender.probe_at is not None:
         sender.probe_at = RealTime()  # who tests has put something right and wants to know now
     key = (clinic.id, channel, to)
     message = Message(

@@ -112,7 +112,9 @@ class Recorder:
         self.failed: list[Message] = []
         self.unheard: list[Message] = []  # alerts that were refused, whether or not they are tried again
         self.stopping: dict[int, Sender] = {}  # that worked until now
-        stopped = session.scalars(select(Sender).where(Sender.stopped_at.is_not(None)))
+        # Not those that wait since a restore: what the outbox takes opens none of them.
+        tried = (Sender.stopped_at.is_not(None), Sender.probe_at.is_not(None))
+        stopped = session.scalars(select(Sender).where(*tried))
         self.stopped = {sender.id: sender for sender in stopped}
 
     def record(self, message: Message, attempt: Attempt, outcome: Outcome) -> None:
@@ -259,6 +261,8 @@ class Recorder:
 
     def _stop_sender(self, message: Message, reason: str) -> None:
         sender = self.session.get_one(Sender, message.sender_id)
+        if sender.stopped_at is not None and sender.probe_at is None:
+            return  # it waits since a restore, for something else than this
         if sender.stopped_at is None:
             log.error("sender %s stopped: %s", sender.id, reason)
             sender.stopped_at = RealTime()

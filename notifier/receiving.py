@@ -19,11 +19,11 @@ from typing import Any, Protocol, runtime_checkable
 
 from sqlalchemy import Engine, or_, select, update
 
-from notifier import in_flight, replies, reply_rules, reports
+from notifier import in_flight, replies, reply_rules, reports, restored
 from notifier.clock import Clock
 from notifier.config import Settings
 from notifier.db import RealTime, insert_missing, reading, transaction
-from notifier.envelope import Batch, DeliveryReport, InboundMessage
+from notifier.envelope import SINCE_BACKUP, Batch, DeliveryReport, InboundMessage
 from notifier.errors import ChannelError, DatabaseUnavailable
 from notifier.models import Receiver, Sender
 from notifier.outcomes import policy_of
@@ -134,7 +134,9 @@ class Receiving:
         except ChannelError as error:
             self._done(source.name, cursor, str(error))
             raise
-        self._done(source.name, self._following(cursor, batch, lost), "")
+        everything = batch.complete and not lost
+        since_backup = cursor.get(SINCE_BACKUP, "") if everything else ""
+        self._done(source.name, self._following(cursor, batch, lost), "", since_backup)
         return True
 
     def _numbers(self) -> tuple[str, ...]:
@@ -152,7 +154,8 @@ class Receiving:
             return cursor | {"tries": tries}
         if lost:
             log.error("%d items could not be kept after %d tries and are left at the provider", lost, tries)
-        return batch.cursor
+        kept = {SINCE_BACKUP} & cursor.keys() if not batch.complete else set()
+        return batch.cursor | {name: cursor[name] for name in kept}
 
     def _work(self, source: Source) -> None:
         troubles = 0
@@ -236,14 +239,17 @@ class Receiving:
         for report in source.statuses(sids) if sids else ():
             self._apply(report)
 
-    def _done(self, name: str, cursor: dict[str, Any], problem: str) -> None:
+    def _done(self, name: str, cursor: dict[str, Any], problem: str, since_backup: str = "") -> None:
+        """`since_backup`: that moment, where with this look all is in that came since it."""
         values: dict[str, Any] = {"cursor": cursor, "problem": problem}
         if not problem:
             values["worked_at"] = RealTime()
         with transaction(self._engine) as session:
-            session.execute(
+            mine = session.execute(
                 update(Receiver)
                 .where(Receiver.name == name, Receiver.worker == self._worker)
                 # The lease stays with whoever has it; others take over when it is not renewed.
                 .values(lease_until=RealTime(_LEASE), **values)
             )
+            if since_backup and mine.rowcount:  # type: ignore[attr-defined]
+                restored.fetched(session, self._settings, name, since_backup, now=self._clock.now())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, case, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, literal_column, or_, select, update
 from sqlalchemy.orm import Session
 
 from notifier.clock import real_wait
@@ -35,6 +35,7 @@ class Terms:
     links: Links | None = None
     kinds: frozenset[str] | None = None  # only these; a test message sends nothing else along
     reply_address: str = ""  # of the mailbox that this program reads
+    nothing_leaves: bool = False  # everything stays in the outbox
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def open_senders(session: Session, terms: Terms, now: datetime) -> dict[int, Ope
             rows = session.execute(query).all()
             mark = time.monotonic()
             found += [
-                OpenSender(row, at, mark, row.stopped_at is not None, _rate(row, terms), due)
+                OpenSender(row, at, mark, row.probe_at is not None, _rate(row, terms), due)
                 for row, at, *due in rows
             ]
     return {sender.row.id: sender for sender in found}
@@ -91,13 +92,23 @@ def _open(channels: Collection[str], terms: Terms, now: datetime) -> Select[*tup
         select(Sender, RealTime(), *(_earliest(priority, terms.kinds) for priority in Priority.ALL))
         .where(
             *_usable(channels),
-            or_(Sender.stopped_at.is_(None), Sender.probe_at <= RealTime()),
+            or_(Sender.stopped_at.is_(None), Sender.probe_at <= RealTime(), *_all_the_same(terms)),
             or_(Sender.next_free_at.is_(None), Sender.next_free_at <= RealTime(_AHEAD.total_seconds())),
             or_(*(_earliest(priority, terms.kinds) <= now for priority in Priority.ALL)),
         )
         .order_by(Sender.id)
         .execution_options(populate_existing=True)
     )
+
+
+def awaits_release() -> ColumnElement[bool]:
+    """Stopped since a restore: nothing tries such a sender out, see `restored`."""
+    return and_(Sender.stopped_at.is_not(None), Sender.probe_at.is_(None))
+
+
+def _all_the_same(terms: Terms) -> list[ColumnElement[bool]]:
+    """What stays in the outbox reaches nobody who might have said no."""
+    return [awaits_release()] if terms.nothing_leaves else []
 
 
 def _usable(channels: Collection[str]) -> list[ColumnElement[bool]]:
@@ -182,7 +193,10 @@ def wait_for_work(
         Sender.next_free_at,
         case((Sender.stopped_at.is_not(None), Sender.probe_at)),
         *(_earliest(priority, terms.kinds) for priority in priorities),
-    ).where(*_usable(terms.channels), or_(Sender.stopped_at.is_(None), Sender.probe_at.is_not(None)))
+    ).where(
+        *_usable(terms.channels),
+        or_(Sender.stopped_at.is_(None), Sender.probe_at.is_not(None), *_all_the_same(terms)),
+    )
     for real, next_free, probe_at, *due in session.execute(query):
         earliest = min((at for at in due if at is not None), default=None)
         due_in = real_wait(earliest - now, pace) if earliest is not None else None

@@ -15,7 +15,7 @@ from sqlalchemy import and_, case, func, insert, literal_column, or_, select, tu
 from sqlalchemy.orm import Session
 
 from notifier.db import RealTime
-from notifier.envelope import DeliveryReport, Found, OutboundMessage
+from notifier.envelope import DeliveryReport, Found, OutboundMessage, Stray
 from notifier.models import Attempt, Clinic, Message, MessageEvent
 from notifier.rules.delivery import Priority, Status
 from notifier.wording import reference_of
@@ -24,6 +24,8 @@ ABSENT_TWICE = 2
 # Providers whose last word comes later, and after how long they are asked where they do not call.
 REPORTING = frozenset({"twilio"})
 FIRST_LOOK = timedelta(seconds=10)
+# Who made an attempt that a database lost, if it was ever made; see `restored_messages`.
+RESTORED = "restore"
 # For alerts and safety answers: they do not wait until the provider can be asked.
 TWICE_BEATS_NEVER = "In doubt, sent again at once:"
 # A mail server that takes a mail but never says so would otherwise get it for as long as it is useful.
@@ -39,6 +41,7 @@ class Doubt:
 
     outbound: OutboundMessage
     since: datetime
+    is_restored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,7 @@ class Answer:
     found: Sequence[Found] | None
     possible: bool = True
     provider: str = ""
+    strays: Sequence[Stray] = ()  # asked for only after a restore
 
 
 def goes_again_at_once(priority: int, attempt: int) -> bool:
@@ -171,7 +175,7 @@ def _doubt(message: Message, attempt: Attempt, clinic: Clinic) -> Doubt:
         subject=attempt.subject,
         sender=attempt.sender,
     )
-    return Doubt(outbound, attempt.claimed_at)
+    return Doubt(outbound, attempt.claimed_at, attempt.worker == RESTORED)
 
 
 def settle(
@@ -228,6 +232,12 @@ def _verdict(
             Status.HELD,
             f"The provider has {len(fresh)} messages that may be this one: {ids}. Compare them.",
         )
+    if strays := _unexplained(session, outbound, answer.strays):
+        ids = ", ".join(strays)
+        return (
+            Status.HELD,
+            f"Since the backup something was sent there that is not known here: {ids}. Compare the words.",
+        )
     message.lookups = max(message.lookups, 0) + 1
     if message.lookups < ABSENT_TWICE:
         return None
@@ -279,6 +289,20 @@ def _not_ours_yet(session: Session, outbound: OutboundMessage, found: Sequence[F
         )
     )
     return [item for item in found if item.provider_id not in known]
+
+
+def _unexplained(session: Session, outbound: OutboundMessage, strays: Sequence[Stray]) -> list[str]:
+    """Ids of those that no attempt here accounts for, whether it has its id yet or is asked about itself.
+
+    The text of a step may have been edited after the backup: then the same message had other words.
+    """
+    if not strays:
+        return []
+    there = session.execute(
+        select(Attempt.provider_id, Attempt.words).where(Attempt.address == outbound.to)
+    ).all()
+    ids, words = {row.provider_id for row in there}, {row.words for row in there}
+    return [stray.provider_id for stray in strays if stray.provider_id not in ids and stray.text not in words]
 
 
 def _adopt(

@@ -54,6 +54,7 @@ def open_dispatcher(
         links=links_of(settings),
         kinds=kinds,
         reply_address=settings.reply_address,
+        nothing_leaves=delivery.mode == "outbox",
     )
     return Dispatcher(
         engine,

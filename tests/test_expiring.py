@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
+from notifier.db import RealTime
 from notifier.models import Clinic, Message, Sender
 from tests import cast
 from tests.worker_cast import Shift
@@ -22,6 +23,7 @@ def stop_sender(shift: Shift, channel: str, reason: str) -> None:
     with shift.change() as session:
         sender = session.scalars(select(Sender).where(Sender.channel == channel)).one()
         sender.stopped_at, sender.stopped_reason = shift.clock.now(), reason
+        sender.probe_at = RealTime(3600)
 
 
 def a_week_later(shift: Shift) -> dict[str, Message]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from notifier.envelope import Accepted, Found, OutboundMessage
+from notifier.envelope import Accepted, Found, OutboundMessage, Stray
 
 if TYPE_CHECKING:
     from notifier.channels.outbox import Outbox
@@ -31,6 +31,14 @@ class Findable(Protocol):
 
     def find(self, message: OutboundMessage, since: datetime) -> list[Found] | None:
         """All that may be this message, sent at or after `since`; None: it could not be asked."""
+
+
+@runtime_checkable
+class Searchable(Protocol):
+    """A provider that also knows what else was sent."""
+
+    def strays(self, message: OutboundMessage, since: datetime) -> list[Stray] | None:
+        """All others that we sent to its number at or after `since`; None: it could not be asked."""
 
 
 def open_channels(settings: Settings, *, outbox: Outbox | None = None) -> dict[str, Channel]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from notifier.channels import Channel, Findable
+from notifier.channels import Channel, Findable, Searchable
 from notifier.channels.outbox import Outbox
-from notifier.envelope import Accepted, Found, OutboundMessage
+from notifier.envelope import Accepted, Found, OutboundMessage, Stray
 from notifier.errors import ChannelError
 from notifier.rules.delivery import ErrorClass
 from notifier.rules.recipients import address_key
@@ -54,3 +54,7 @@ class FindableAllowlisted(Allowlisted):
         except ChannelError:
             return None
         return channel.find(message, since) if isinstance(channel, Findable) else None
+
+    def strays(self, message: OutboundMessage, since: datetime) -> list[Stray] | None:
+        channel = self._channel_for(message)
+        return channel.strays(message, since) if isinstance(channel, Searchable) else []

@@ -20,7 +20,7 @@ from notifier.channels import mail_words
 from notifier.channels.deadline import Deadline, Watchdog
 from notifier.channels.imap_connection import Connection, failed
 from notifier.channels.mail_words import Mail
-from notifier.envelope import Batch
+from notifier.envelope import SINCE_BACKUP, Batch
 
 if TYPE_CHECKING:
     from notifier.config import Settings
@@ -60,13 +60,15 @@ class ImapMailbox:
         with self._open() as (connection, validity, following):
             uids = self._new(connection, cursor, validity)
             mails, last = self._fetch_all(connection, uids[: self._at_once])
-            if len(uids) <= self._at_once and last == (uids[-1] if uids else 0):
+            complete = len(uids) <= self._at_once and last == (uids[-1] if uids else 0)
+            if complete:
                 known = cursor.get("uid", 0) if cursor.get("validity") == validity else 0
                 last = max(last, known, (following or 1) - 1)
         inbound = tuple(mail.inbound for mail in mails if mail.inbound is not None)
         reports = tuple(report for mail in mails for report in mail.reports)
         is_known = last > 0 or following is not None
-        return Batch(inbound, reports, {"validity": validity, "uid": last} if is_known else dict(cursor))
+        next_cursor = {"validity": validity, "uid": last} if is_known else dict(cursor)
+        return Batch(inbound, reports, next_cursor, complete)
 
     def check(self) -> None:
         """Signs in and opens the folder; raises ChannelError when that fails."""
@@ -96,7 +98,7 @@ class ImapMailbox:
         At first only what nobody has read. In a mailbox made anew all UIDs are new, so the latest are looked
         through again; what was taken before is known.
         """
-        since = imaplib.Time2Internaldate(datetime.now(UTC) - _LOOK_BACK)[1:12]
+        since = imaplib.Time2Internaldate(_back_to(cursor))[1:12]
         if not cursor:
             wanted, after = f"UNSEEN SINCE {since}", 0
         elif cursor.get("validity") != validity:
@@ -126,6 +128,13 @@ class ImapMailbox:
                     break
             last = uid
         return mails, last
+
+
+def _back_to(cursor: dict[str, Any]) -> datetime:
+    """A day earlier, because servers count days in a zone of their own."""
+    usual = datetime.now(UTC) - _LOOK_BACK
+    backup = cursor.get(SINCE_BACKUP)
+    return min(usual, datetime.fromisoformat(backup) - timedelta(days=1)) if backup else usual
 
 
 def _leave(connection: Connection, deadline: Deadline) -> None:

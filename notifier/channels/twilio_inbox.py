@@ -14,7 +14,7 @@ from twilio.rest import Client  # type: ignore[import-untyped]
 from notifier.channels import twilio_inbound
 from notifier.channels.twilio_errors import unanswered
 from notifier.channels.twilio_http import Transport
-from notifier.envelope import Batch, DeliveryReport, InboundMessage
+from notifier.envelope import SINCE_BACKUP, Batch, DeliveryReport, InboundMessage
 
 if TYPE_CHECKING:
     from notifier.config import Settings
@@ -57,7 +57,7 @@ class TwilioInbox:
         since = _since(cursor, began)
         with self._transport.call(self._seconds) as call:
             try:
-                found = self._received(since)
+                found = self._received(since, _MOST if SINCE_BACKUP not in cursor else None)
             except Exception as failure:
                 raise unanswered(failure, call) from failure
         # Our clock may be ahead of Twilio's, whose dates these are: what lay between would never be read.
@@ -89,16 +89,16 @@ class TwilioInbox:
     def close(self) -> None:
         self._transport.close()
 
-    def _received(self, since: datetime) -> list[InboundMessage]:
+    def _received(self, since: datetime, most: int | None) -> list[InboundMessage]:
         """Newest first, as the list is; to where all are older, because it is not quite in order."""
         asked: list[dict[str, str]] = [{"to": number} for number in self.numbers] or [{}]
-        found = [message for to_us in asked for message in self._received_at(to_us, since)]
+        found = [message for to_us in asked for message in self._received_at(to_us, since, most)]
         return sorted(found, key=lambda message: message.received_at, reverse=True)
 
-    def _received_at(self, to_us: dict[str, str], since: datetime) -> list[InboundMessage]:
+    def _received_at(self, to_us: dict[str, str], since: datetime, most: int | None) -> list[InboundMessage]:
         found: list[InboundMessage] = []
         older = read = 0
-        for record in self._messages.stream(page_size=_PAGE, limit=_MOST, **to_us):
+        for record in self._messages.stream(page_size=_PAGE, limit=most, **to_us):
             read += 1
             at = record.date_sent or record.date_created
             older = older + 1 if at is not None and at < since else 0
@@ -106,7 +106,7 @@ class TwilioInbox:
                 break
             if older == 0 and str(record.direction) == "inbound":
                 found.append(_message(record, at or datetime.now(UTC)))
-        if read >= _MOST:
+        if most is not None and read >= most:
             log.error(
                 "Twilio has more messages since the last look than one look reads; look into its console"
             )
@@ -127,6 +127,8 @@ def _since(cursor: dict[str, Any], now: datetime) -> datetime:
         seen = datetime.fromisoformat(str(cursor["seen"])).astimezone(UTC)
     except (KeyError, ValueError):
         seen = now - _FIRST_LOOK_BACK
+    if SINCE_BACKUP in cursor:
+        return seen - _OVERLAP
     return max(seen - _OVERLAP, now - _LONGEST_ABSENCE)
 
 

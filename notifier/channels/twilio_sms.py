@@ -15,7 +15,7 @@ from twilio.rest import Client  # type: ignore[import-untyped]
 from notifier.channels.twilio_errors import REFUSALS, broken, refused, unanswered
 from notifier.channels.twilio_http import Transport
 from notifier.channels.twilio_words import STATUSES, error_class, meaning
-from notifier.envelope import Accepted, Found, OutboundMessage
+from notifier.envelope import Accepted, Found, OutboundMessage, Stray
 from notifier.errors import ChannelError
 from notifier.rules.delivery import ErrorClass, Status
 
@@ -65,12 +65,26 @@ class TwilioSms:
 
     def find(self, message: OutboundMessage, since: datetime) -> list[Found] | None:
         """All messages to this number with these very words, created at `since` or later."""
+        records = self._ours(message, since)
+        if records is None:
+            return None
+        return [_found(record) for record in records if _words(record) == message.text]
+
+    def strays(self, message: OutboundMessage, since: datetime) -> list[Stray] | None:
+        records = self._ours(message, since)
+        if records is None:
+            return None
+        found = [Stray(record.sid, _words(record)) for record in records]
+        return [stray for stray in found if stray.text != message.text]
+
+    def _ours(self, message: OutboundMessage, since: datetime) -> list[Any] | None:
+        """What this sender sent to this number at `since` or later."""
         earliest = since.astimezone(UTC) - _CLOCKS_APART  # their clock and ours may differ
         with self._transport.call(self._seconds):
             try:
                 sender = _sender(message, self._settings)
                 records = list(self._records(message.to, earliest))
-                return [_found(record) for record in records if _same(record, message, sender, earliest)]
+                return [record for record in records if _same(record, message, sender, earliest)]
             except Exception:  # whatever went wrong, the question was not answered
                 return None
 
@@ -144,10 +158,12 @@ def _found(record: Any) -> Found:
     return Found(record.sid, status, code, error_class(code), meaning(code) if code else "")
 
 
+def _words(record: Any) -> str:
+    return str(record.body or "").removeprefix(_TRIAL)
+
+
 def _same(record: Any, message: OutboundMessage, sender: dict[str, str], earliest: datetime) -> bool:
     if str(record.direction).startswith("inbound") or record.to != message.to:
-        return False
-    if (record.body or "").removeprefix(_TRIAL) != message.text:
         return False
     if any(getattr(record, field) != value for field, value in sender.items()):
         return False

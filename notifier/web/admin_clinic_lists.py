@@ -13,6 +13,7 @@ from notifier import (
     clinics,
     initialising,
     practitioners,
+    restored,
     signin,
 )
 from notifier.db import RealTime
@@ -70,10 +71,13 @@ def try_sender_again(visit: Admin, posted: Posted, sender_id: int) -> Response:
     """Who has put something right need not wait for the next probe."""
     with visit.transaction() as session:
         found = clinics.sender(session, visit.clinic(session), sender_id)
-        if found.stopped_at is not None:
-            found.probe_at = RealTime()
-        _note(visit, session, "sender.tried", "sender", sender_id)
-    return visit.go("/clinic#senders", toast="The next waiting message tries it out now.")
+        if is_released := found.stopped_at is not None and found.probe_at is None:
+            restored.release(session, found, visit.settings, now=visit.now(), actor=visit.actor)
+        else:
+            found.probe_at = RealTime() if found.stopped_at is not None else None
+            _note(visit, session, "sender.tried", "sender", sender_id)
+    said = "What waits goes out." if is_released else "The next waiting message tries it out now."
+    return visit.go("/clinic#senders", toast=said)
 
 
 # Practitioners

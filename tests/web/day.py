@@ -34,6 +34,7 @@ def live_through(site: Installation) -> None:
         patient.phone_problem = "The number is a landline, which cannot receive SMS."
         email = session.scalars(select(Sender).where(Sender.channel == "email")).one()
         email.stopped_at, email.stopped_reason = site.clock.now(), "The mail server refused the password."
+        email.probe_at = site.clock.now()
         _say_how_sore(session, session.get_one(Treatment, alice))
         _hear_back(session, session.get_one(Clinic, site.clinic.id), site.clock.now())
     site.as_desk().post("/import", files={"file": ("day.csv", b"Client,Cell\nMoreau,1\n", "text/csv")})

@@ -147,6 +147,7 @@ def test_a_sender_is_named_by_the_clinic_and_tried_again_by_hand(site: Installat
     with site.change() as session:
         sender = session.scalars(select(Sender).where(Sender.channel == "sms")).one()
         sender.stopped_at, sender.stopped_reason = site.clock.now(), "Twilio refused the password."
+        sender.probe_at = site.clock.now()
         number = sender.id
     browser = site.as_admin()
     page = browser.get("/clinic")
@@ -162,6 +163,18 @@ def test_a_sender_is_named_by_the_clinic_and_tried_again_by_hand(site: Installat
     page = browser.post(f"/clinic/senders/{number}", {"identity": "212", "rate": ""})
     assert (page.status, bool(page.words(".wrong"))) == (422, True)
     assert browser.post(f"/clinic/senders/{number}", {"rate": "fast"}).status == 422
+
+
+def test_a_sender_that_waits_since_a_restore_is_released_by_hand(site: Installation) -> None:
+    with site.change() as session:
+        sender = session.scalars(select(Sender).where(Sender.channel == "sms")).one()
+        sender.stopped_at, sender.stopped_reason = site.clock.now(), "Restored from a backup."
+        number = sender.id
+    browser = site.as_admin()
+    assert "All who said no since are recorded: let it send again" in browser.get("/clinic").text
+    assert browser.submit(f"/clinic/senders/{number}/try-again").toast == "What waits goes out."
+    with site.look() as session:
+        assert session.get_one(Sender, number).stopped_at is None
 
 
 # Several clinics
