@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import itertools
 import multiprocessing
+import os
+import signal
 import threading
 from pathlib import Path
 from typing import Any
@@ -8,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from notifier import db
@@ -126,3 +129,44 @@ def test_two_processes_may_upgrade_at_once(empty_engine: Engine) -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0]
     db.require_current_schema(empty_engine)
+
+
+def upgrade_until(url: str, statement: int) -> None:
+    """Killed as by a power cut before this many statements are through; 0: just before the commit."""
+    engine = db.open_engine(url)
+    left = itertools.count(statement, -1)
+
+    def die(*args: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def count(*args: object) -> None:
+        if next(left) == 1:
+            die()
+
+    event.listen(engine, "before_cursor_execute", count)
+    event.listen(engine, "commit", die)
+    db.upgrade(engine)
+
+
+def test_a_migration_that_is_killed_leaves_the_old_schema_and_the_next_one_finishes(
+    empty_engine: Engine,
+) -> None:
+    db.upgrade(empty_engine, "0001")
+    before, url = details_of(empty_engine), empty_engine.url.render_as_string(hide_password=False)
+    for statement in (60, 0):
+        empty_engine.dispose()
+        process = multiprocessing.get_context("spawn").Process(target=upgrade_until, args=(url, statement))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL
+        assert db.revision_of(empty_engine) == "0001"
+        assert details_of(empty_engine) == before
+    db.upgrade(empty_engine)
+    db.require_current_schema(empty_engine)
+    with empty_engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def details_of(engine: Engine) -> dict[str, list[str]]:
+    found = inspect(engine)
+    return {table: [str(c["name"]) for c in found.get_columns(table)] for table in found.get_table_names()}
