@@ -15,7 +15,7 @@ def test_killed_workers_and_failing_providers_lose_nothing_and_send_nothing_twic
     with world(tmp_path, f"sqlite:///{tmp_path / 'notifier.db'}", Terms(60, 0.33)) as made:
         with killing(made, 2, 1.5):
             until(lambda: made.kills >= 2)
-        until(lambda: made.open_rows() == 0, seconds=60, pause=0.1)
+        until(lambda: made.open_rows() == 0, seconds=120, pause=0.1)
         made.stop()
         assert made.twilio.messages
         verdict = made.verdict()

@@ -12,7 +12,7 @@ from tests.chaos.world import Terms, write_patients
 from tests.cli_cast import Program, open_home
 from tests.worker_cast import until
 
-ROWS = 400
+ROWS = 1_000  # a second of work, so that the kill comes in the middle on a busy machine too
 
 
 def test_an_import_that_is_killed_is_finished_by_the_same_file(tmp_path: Path) -> None:
