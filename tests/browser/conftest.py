@@ -1,7 +1,4 @@
-"""One Chromium a process, and pages in it as a desk sees them and as a phone does, in light and in dark.
-
-A test asks for `live` before its page: then the page closes first, and calls no server that is gone already.
-"""
+"""One Chromium a process, and pages in it as a desk sees them and as a phone does, in light and in dark."""
 
 from __future__ import annotations
 
@@ -49,8 +46,11 @@ def watch() -> Iterator[Watch]:
 
 
 @pytest.fixture
-def open_page(browser: Browser, watch: Watch) -> Iterator[OpenPage]:
+def open_page(request: pytest.FixtureRequest, browser: Browser, watch: Watch) -> Iterator[OpenPage]:
     """Opens pages of people who know nothing of each other: each has cookies of its own."""
+    if "live" in request.fixturenames:
+        # Begun before the pages, so that they close first and call no server that is gone already.
+        request.getfixturevalue("live")
     with ExitStack() as stack:
 
         def opened(look: Look) -> Page:
