@@ -10,7 +10,7 @@ import os
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,18 +81,20 @@ def _write(engine: Engine, file: Path, tell: Tell) -> About:
         partial.replace(file)
         sync(file.parent)
     finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+        partial.unlink(missing_ok=True)
     return about
 
 
 def _thin_out(newest: Path, keep: int) -> list[Path]:
-    """Only files that are named as this program names them."""
+    """Only files that are named as this program names them, and what runs left that were killed since."""
     stem = newest.stem.rpartition("-")[0]
-    pattern = re.compile(rf"{re.escape(stem)}-\d{{8}}T\d{{6}}Z{re.escape(newest.suffix)}")
-    found = sorted(path for path in newest.parent.iterdir() if pattern.fullmatch(path.name))
-    too_many = found[: max(len(found) - max(keep, 1), 0)]
-    for path in too_many:
+    name = rf"{re.escape(stem)}-\d{{8}}T\d{{6}}Z{re.escape(newest.suffix)}"
+    there = sorted(newest.parent.iterdir())
+    found = [path for path in there if re.fullmatch(name, path.name)]
+    too_many = found[:-keep]
+    oldest = found[len(too_many)].name
+    halves = [path for path in there if re.fullmatch(rf"\.{name}\.partial.*", path.name)]
+    for path in (*too_many, *(half for half in halves if half.name[1:] < oldest)):
         path.unlink()
     return too_many
 

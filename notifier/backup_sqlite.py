@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -39,6 +39,7 @@ def write(engine: Engine, partial: Path, tell: Tell) -> About:
     """Copy what is committed now. The snapshot is held until the end; without it each commit of another
     program would make the copy begin anew.
     """
+    _forget_logs(partial)
     with _opened(file_of(engine), "rw") as source, _opened(partial, "rw") as copy:
         made_at = source.execute("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')").fetchone()[0]
         source.execute("BEGIN")
@@ -114,12 +115,12 @@ def restore(engine: Engine, file: Path, finish: Callable[[Engine], None], tell: 
     except sqlite3.Error as error:
         raise DatabaseError(f"{file} could not be restored: {error}. Nothing was changed.") from error
     finally:
-        for rest in _with_logs(partial):
-            with suppress(FileNotFoundError):
-                rest.unlink()
+        _forget_logs(partial)
+        partial.unlink(missing_ok=True)
 
 
 def _make_ready(file: Path, partial: Path, finish: Callable[[Engine], None], tell: Tell) -> None:
+    _forget_logs(partial)
     os.close(os.open(partial, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600))
     with _opened(file, "ro") as source, _opened(partial, "rw") as copy:
         _copy(source, copy, tell)
@@ -166,6 +167,12 @@ def _leave_at(target: Path, aside: Path) -> None:
 
 def _with_logs(file: Path) -> list[Path]:
     return [file, *(file.with_name(f"{file.name}{suffix}") for suffix in ("-wal", "-shm", "-journal"))]
+
+
+def _forget_logs(partial: Path) -> None:
+    """What a run that was killed left would be played into the new file."""
+    for log in _with_logs(partial)[1:]:
+        log.unlink(missing_ok=True)
 
 
 @contextmanager

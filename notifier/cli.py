@@ -61,7 +61,13 @@ def demo(
 
 
 @command
-def migrate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+def migrate(
+    no_backup: Annotated[
+        bool, typer.Option("--no-backup", help="On SQLite: you have one, or there is no room for one.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Bring the database up to this version of the program. On SQLite it makes a backup first."""
     from notifier import db
 
@@ -69,7 +75,7 @@ def migrate(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     with open_app(config, need_schema=False) as opened:
         before, needed = db.revisions(opened.engine)
         if before != needed:
-            kept = _back_up(opened, before)
+            kept = "" if no_backup else _back_up(opened, before)
             _upgrade(opened)
     if as_json:
         echo_json({"before": before, "after": needed, "backup": kept})

@@ -310,7 +310,8 @@ def withdraw_test(session: Session, message_id: int, *, now: datetime, actor: st
     if message is None:
         return
     latest = select(Attempt.error).where(Attempt.message_id == message_id).order_by(Attempt.number.desc())
-    error = session.scalar(latest.limit(1)) or "Its turn did not come."
+    stopped = session.get_one(Sender, message.sender_id).stopped_reason
+    error = session.scalar(latest.limit(1)) or stopped or "Its turn did not come."
     message.reason = f"{error} It was a test and is not tried again."
     message.status, message.reason_code = Status.CANCELLED, "person"
     session.add(

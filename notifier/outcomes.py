@@ -261,7 +261,7 @@ class Recorder:
 
     def _stop_sender(self, message: Message, reason: str) -> None:
         sender = self.session.get_one(Sender, message.sender_id)
-        if sender.stopped_at is not None and sender.probe_at is None:
+        if sender.stopped_at and not sender.probe_at:
             return  # it waits since a restore, for something else than this
         if sender.stopped_at is None:
             log.error("sender %s stopped: %s", sender.id, reason)

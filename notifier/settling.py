@@ -18,6 +18,7 @@ from notifier.db import RealTime
 from notifier.envelope import DeliveryReport, Found, OutboundMessage, Stray
 from notifier.models import Attempt, Clinic, Message, MessageEvent
 from notifier.rules.delivery import Priority, Status
+from notifier.strays import unexplained
 from notifier.wording import reference_of
 
 ABSENT_TWICE = 2
@@ -232,7 +233,7 @@ def _verdict(
             Status.HELD,
             f"The provider has {len(fresh)} messages that may be this one: {ids}. Compare them.",
         )
-    if strays := _unexplained(session, outbound, answer.strays):
+    if strays := unexplained(session, outbound, answer.strays):
         ids = ", ".join(strays)
         return (
             Status.HELD,
@@ -289,20 +290,6 @@ def _not_ours_yet(session: Session, outbound: OutboundMessage, found: Sequence[F
         )
     )
     return [item for item in found if item.provider_id not in known]
-
-
-def _unexplained(session: Session, outbound: OutboundMessage, strays: Sequence[Stray]) -> list[str]:
-    """Ids of those that no attempt here accounts for, whether it has its id yet or is asked about itself.
-
-    The text of a step may have been edited after the backup: then the same message had other words.
-    """
-    if not strays:
-        return []
-    there = session.execute(
-        select(Attempt.provider_id, Attempt.words).where(Attempt.address == outbound.to)
-    ).all()
-    ids, words = {row.provider_id for row in there}, {row.words for row in there}
-    return [stray.provider_id for stray in strays if stray.provider_id not in ids and stray.text not in words]
 
 
 def _adopt(

@@ -73,11 +73,12 @@ def _stopped(stopped: Stopped, now: datetime) -> Task:
     called = "SMS" if sender.channel == "sms" else "E-mail"
     waits = f" {count} {'message waits' if count == 1 else 'messages wait'}." if count else ""
     since = sender.stopped_at or now
+    then = "It is tried again by itself." if sender.probe_at else "The database was restored."
     return Task(
         f"sender:{sender.id}:{since:%Y%m%d%H%M%S}",
         Rank.NOTHING_GOES,
         Do.WAIT,
-        f"{called} cannot be sent at the moment. It is tried again by itself.{waits}",
+        f"{called} cannot be sent at the moment. {then}{waits}",
         sender.stopped_reason,
         now,
     )

@@ -107,6 +107,8 @@ def test_old_ones_make_room_and_nothing_else_does(engine: Engine, clinic: Clinic
     stem, suffix = made.file.stem.rpartition("-")[0], made.file.suffix
     old = [tmp_path / f"{stem}-2025010{day}T020000Z{suffix}" for day in range(1, 5)]
     others = [tmp_path / f"{stem}-mine{suffix}", tmp_path / f"other-20250101T020000Z{suffix}"]
+    killed = tmp_path / f".{old[0].name}.partial"
+    killed.write_text("half")
     made.file.rename(old[0])
     for path in (*old[1:], *others):
         path.write_text("x")
@@ -114,6 +116,7 @@ def test_old_ones_make_room_and_nothing_else_does(engine: Engine, clinic: Clinic
     assert made.removed == old[:2]
     assert sorted(tmp_path.glob(f"{stem}-2*")) == sorted([*old[2:], made.file])
     assert all(path.exists() for path in others)
+    assert not killed.exists()
     with pytest.raises(InputError, match="is there already"):
         backup.make(engine, made.file)
     with pytest.raises(InputError, match="--keep needs a folder"):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select, update
@@ -16,6 +17,7 @@ from notifier.backup_restoring import Restored, restore
 from notifier.channels import Channel
 from notifier.channels.smtp_email import SmtpEmail
 from notifier.channels.twilio_sms import TwilioSms
+from notifier.envelope import Batch
 from notifier.errors import ConflictError
 from notifier.models import AuditEntry, Clinic, Receiver, SignIn, Staff
 from notifier.patients import PatientEntry
@@ -200,6 +202,42 @@ def test_a_text_that_cannot_be_made_is_held_and_keeps_no_backup_from_coming_back
     loss.lose_and_restore(file, empty_engine)
     (held,) = [message for message in loss.all() if message.status == "held"]
     assert "Its words cannot be made" in held.reason
+
+
+class Portions:
+    """Gives what it has in two looks."""
+
+    name, every = "imap", timedelta(seconds=30)
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def poll(self, cursor: dict[str, Any]) -> Batch:
+        self.asked.append(cursor)
+        return Batch((), (), {"uid": len(self.asked)}, complete=len(self.asked) > 1)
+
+    def close(self) -> None:
+        """Nothing is open here."""
+
+
+@on_sqlite
+@pytest.mark.parametrize(("base_url", "opens"), [("", True), ("https://care.example", False)])
+def test_only_when_all_is_fetched_a_channel_goes_on_and_not_where_links_stopped_it(
+    loss: Loss, empty_engine: Engine, base_url: str, opens: bool
+) -> None:
+    web = loss.settings.web.model_copy(update={"base_url": base_url, "secret_key": "x" * 32})
+    mailbox = loss.settings.inbound_mail.model_copy(update={"host": "imap.example"})
+    loss.settings = loss.settings.model_copy(update={"web": web, "inbound_mail": mailbox})
+    made_at = loss.lose_and_restore(loss.keep(), empty_engine).about.made_at.isoformat()
+    source = Portions()
+    receiving = Receiving(loss.engine, loss.clock, loss.settings, [source])
+    receiving.once()
+    assert loss.sender("email").stopped_at is not None, "more waits in the mailbox"
+    receiving.once()
+    assert [asked["restored"] for asked in source.asked] == [made_at, made_at]
+    assert (loss.sender("email").stopped_at is None) == opens
+    assert opens or "Who unsubscribed by a link since" in loss.sender("email").stopped_reason
+    receiving.stop()
 
 
 @on_sqlite

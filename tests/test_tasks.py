@@ -95,6 +95,7 @@ def test_a_stopped_sender_says_how_much_waits(session: Session, clinic: Clinic) 
     log(session, clinic)
     sender = sender_of(session, clinic)
     sender.stopped_at, sender.stopped_reason = LOGGED, "The account is suspended."
+    sender.probe_at = LOGGED
     task = only(session, clinic)
     assert (task.rank, task.why) == (Rank.NOTHING_GOES, "The account is suspended.")
     assert task.what == "SMS cannot be sent at the moment. It is tried again by itself. 1 message waits."

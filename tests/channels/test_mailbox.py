@@ -13,7 +13,7 @@ import pytest
 
 from notifier.channels.mailbox import ImapMailbox
 from notifier.config import InboundMailSettings, Settings
-from notifier.envelope import Batch
+from notifier.envelope import SINCE_BACKUP, Batch
 from notifier.errors import ChannelError
 from notifier.rules.delivery import ErrorClass
 from tests.servers.imap_server import NAME, PASSWORD, ImapServer
@@ -127,6 +127,12 @@ def test_a_flood_is_taken_in_portions(server: ImapServer, mailbox: Opening) -> N
     first = box.poll({})
     second = box.poll(first.cursor)
     assert [words(first), words(second)] == [["a", "b"], ["c"]]
+    assert [first.complete, second.complete] == [False, True]
+
+
+def test_after_a_restore_what_somebody_has_read_comes_in_too(server: ImapServer, mailbox: Opening) -> None:
+    server.deliver(mail("STOP"), flags=r"(\Seen)")
+    assert words(mailbox().poll({SINCE_BACKUP: "2026-01-01T02:00:00+00:00"})) == ["STOP"]
 
 
 def test_of_an_enormous_mail_the_beginning_is_read(server: ImapServer, mailbox: Opening) -> None:
