@@ -297,6 +297,8 @@ class Person:
 
 
 def _take_terminal(terminal: int) -> None:
+    # What a shell starts in the background does not hear Ctrl-C, nor does what that starts.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
 
