@@ -9,8 +9,10 @@ from notifier.errors import InputError
 from notifier.models import Clinic
 from notifier.rules.plan import LANGUAGES
 from notifier.rules.triage_lexicon import Extra, Rules, shipped
-from notifier.rules.triage_patterns import parse
+from notifier.rules.triage_patterns import Words, parse
 
+# A clinic's own phrases name none.
+_NO_LISTS = Words({}, {})
 LISTS = ("emergency", "urgent", "crisis", "opt_out")
 
 
@@ -31,7 +33,7 @@ def _lines(by_language: dict[str, Any]) -> Iterator[str]:
     for language in LANGUAGES:
         for line in by_language.get(language, []):
             try:
-                parse(line, {})
+                parse(line, _NO_LISTS)
             except InputError:
                 continue
             yield line

@@ -18,6 +18,7 @@ from notifier.rules.triage_patterns import (
     Lines,
     Span,
     Vocabulary,
+    Words,
     hits,
     parse,
     vocabulary,
@@ -146,7 +147,7 @@ def shipped(extra: Extra = Extra()) -> Rules:
 
 
 def build(files: Mapping[str, str], extra: Extra) -> Rules:
-    replies, words, flags, innocent, stop, alike = (
+    replies, said, flags, innocent, stop, alike = (
         tomllib.loads(files[name])
         for name in (
             "replies.toml",
@@ -157,19 +158,20 @@ def build(files: Mapping[str, str], extra: Extra) -> Rules:
             "triage.look-alikes.toml",
         )
     )
-    lists = _lists(words["lists"])
-    groups = (*_published(replies, lists), *_own(extra, lists), *_flags(flags["flags"], lists))
+    spelled = {fold(key): tuple(value.split()) for key, value in said["spelled"].items()}
+    words = Words(_lists(said["lists"]), spelled)
+    groups = (*_published(replies, words), *_own(extra, words), *_flags(flags["flags"], words))
     asides = (
-        *(_group(row["name"], row["lines"], lists, unless=row["unless"]) for row in innocent["innocent"]),
-        _group("The clinic's own", extra.innocent, lists),
+        *(_group(row["name"], row["lines"], words, unless=row["unless"]) for row in innocent["innocent"]),
+        _group("The clinic's own", extra.innocent, words),
     )
     wrong = stop["wrong_number"]
-    stopping = _group("Stop", (*stop["stop"]["lines"], *extra.opt_out), lists)
-    not_stopping = _group("Not stop", stop["stop"]["innocent"], lists)
-    strange = _group("Wrong number", (*wrong["lines"], *_wrong_phrases(replies), *extra.wrong_number), lists)
-    not_strange = _group("Not a wrong number", wrong["innocent"], lists)
+    stopping = _group("Stop", (*stop["stop"]["lines"], *extra.opt_out), words)
+    not_stopping = _group("Not stop", stop["stop"]["innocent"], words)
+    strange = _group("Wrong number", (*wrong["lines"], *_wrong_phrases(replies), *extra.wrong_number), words)
+    not_strange = _group("Not a wrong number", wrong["innocent"], words)
     every = (*groups, *asides, stopping, not_stopping, strange, not_strange)
-    known = vocabulary((line for group in every for line in (*group.lines, *group.unless)), lists)
+    known = vocabulary((line for group in every for line in (*group.lines, *group.unless)), words)
     return Rules(
         flags=groups,
         innocent=asides,
@@ -191,7 +193,7 @@ def build(files: Mapping[str, str], extra: Extra) -> Rules:
             for words in keyword["match"].values()
             for word in words
         },
-        spelled={fold(key): tuple(value.split()) for key, value in words["spelled"].items()},
+        spelled=spelled,
         vocabulary=known,
         typos=typos([*known.exact, *known.beginnings], _folded(alike["words"])),
     )
@@ -217,38 +219,38 @@ def _lists(tables: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
 def _group(
     name: str,
     lines: Iterable[str],
-    lists: Mapping[str, Sequence[str]],
+    words: Words,
     kinds: Iterable[str] = (),
     unless: Iterable[str] = (),
 ) -> Group:
     return Group(
         name,
-        Lines(parse(line, lists) for line in lines),
+        Lines(parse(line, words) for line in lines),
         frozenset(cast("RedFlag", kind) for kind in kinds),
-        Lines(parse(line, lists) for line in unless),
+        Lines(parse(line, words) for line in unless),
     )
 
 
-def _published(replies: Mapping[str, Any], lists: Mapping[str, Sequence[str]]) -> list[Group]:
+def _published(replies: Mapping[str, Any], words: Words) -> list[Group]:
     """The phrases of replies.toml, word for word: the floor."""
     return [
         _group(
             "Published list",
             dict.fromkeys((*row["phrases"]["en"], *row["phrases"]["es"])),
-            lists,
+            words,
             [row["id"]],
         )
         for row in replies["red_flags"]
     ]
 
 
-def _flags(rows: Iterable[Mapping[str, Any]], lists: Mapping[str, Sequence[str]]) -> list[Group]:
-    return [_group(row["name"], row["lines"], lists, row["kind"]) for row in rows]
+def _flags(rows: Iterable[Mapping[str, Any]], words: Words) -> list[Group]:
+    return [_group(row["name"], row["lines"], words, row["kind"]) for row in rows]
 
 
-def _own(extra: Extra, lists: Mapping[str, Sequence[str]]) -> list[Group]:
+def _own(extra: Extra, words: Words) -> list[Group]:
     phrases = {"emergency": extra.emergency, "urgent": extra.urgent, "crisis": extra.crisis}
-    return [_group("The clinic's own", lines, lists, [kind]) for kind, lines in phrases.items() if lines]
+    return [_group("The clinic's own", lines, words, [kind]) for kind, lines in phrases.items() if lines]
 
 
 def _wrong_phrases(replies: Mapping[str, Any]) -> list[str]:

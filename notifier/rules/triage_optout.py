@@ -42,8 +42,10 @@ def plain(text: str, rules: Rules) -> str:
     if whole in rules.stop_words:
         return whole
     kept = list(dict.fromkeys(word for word in words if word not in rules.polite))
-    if len(kept) == 1 and (meant := [w for w in rules.typos.meant(kept[0]) if w in rules.stop_words]):
-        return meant[0]
+    if len(kept) == 1 and not rules.vocabulary.keys(kept[0]):
+        meant = [word for word in rules.typos.meant(kept[0]) if word in rules.stop_words]
+        if meant:
+            return meant[0]
     return " ".join(kept) or whole
 
 

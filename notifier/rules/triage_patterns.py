@@ -13,9 +13,10 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from notifier.errors import InputError
-from notifier.rules.triage_folding import Reading, fold
+from notifier.rules.triage_folding import Reading, fold, read
 
 NEAR = 4
 BESIDE = 6
@@ -42,35 +43,57 @@ class Pattern:
     sides: tuple[tuple[Step, ...], ...]
 
 
-def parse(line: str, lists: Iterable[str]) -> Pattern:
-    sides = tuple(_side(side, line, frozenset(lists)) for side in line.split("&"))
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What lines may name: lists, and abbreviations with what they are read as."""
+
+    lists: Mapping[str, Sequence[str]]
+    spelled: Mapping[str, tuple[str, ...]]
+
+
+def parse(line: str, words: Words) -> Pattern:
+    """A line is read as messages are, so that "I'm dying" finds "i am dying" too."""
+    sides = tuple(_side(side, line, words) for side in line.split("&"))
     if not all(sides):
         raise InputError(f'"{line}" says nothing to look for.')
     return Pattern(line, sides)
 
 
-def _side(side: str, line: str, lists: frozenset[str]) -> tuple[Step, ...]:
-    steps: list[Step] = []
-    gap = 0
-    for part in side.split():
-        if part == "..":
-            gap = NEAR
-            continue
-        keys = tuple(key for choice in part.split("/") for key in _keys(choice, line, lists))
-        if keys:
-            steps.append(Step(keys, gap))
-        gap = 0
-    return tuple(steps)
+def _side(side: str, line: str, words: Words) -> tuple[Step, ...]:
+    return tuple(
+        Step(keys, NEAR if number and not place else 0)
+        for number, stretch in enumerate(side.split(".."))
+        for place, keys in enumerate(_stretch(stretch.split(), line, words))
+    )
 
 
-def _keys(choice: str, line: str, lists: frozenset[str]) -> list[str]:
+def _stretch(parts: Sequence[str], line: str, words: Words) -> Iterator[tuple[str, ...]]:
+    """What stands side by side."""
+    for is_plain, run in groupby(parts, key=_is_plain):
+        if is_plain:
+            yield from ((word,) for word in read(" ".join(run), words.spelled).words)
+        else:
+            yield from (tuple(_key(choice, line, words) for choice in part.split("/")) for part in run)
+
+
+def _is_plain(part: str) -> bool:
+    return not set(part) & set("/{<*")
+
+
+def _key(choice: str, line: str, words: Words) -> str:
+    if choice.startswith("<"):
+        return choice
     if choice.startswith("{"):
         name = choice.strip("{}")
-        if name not in lists:
+        if name not in words.lists:
             raise InputError(f'"{line}" names the list "{name}", which there is not.')
-        return [f"{{{name}}}"]
-    word = fold(choice.rstrip("*"))
-    return [f"{word}*" if choice.endswith("*") else word] if word else []
+        return f"{{{name}}}"
+    if choice.endswith("*"):
+        return f"{fold(choice.rstrip('*'))}*"
+    read_as = read(choice, words.spelled).words
+    if len(read_as) != 1:
+        raise InputError(f'In "{line}" there is a choice that is not one word: "{choice}".')
+    return read_as[0]
 
 
 class Lines:
@@ -161,7 +184,7 @@ class Vocabulary:
         return (*found, *(key for keys in begun for key in keys))
 
 
-def vocabulary(patterns: Iterable[Pattern], lists: Mapping[str, Sequence[str]]) -> Vocabulary:
+def vocabulary(patterns: Iterable[Pattern], words: Words) -> Vocabulary:
     exact: dict[str, list[str]] = {}
     beginnings: dict[str, list[str]] = {}
     rows: dict[str, list[tuple[tuple[str, ...], str]]] = {}
@@ -172,15 +195,15 @@ def vocabulary(patterns: Iterable[Pattern], lists: Mapping[str, Sequence[str]]) 
         if key not in keys:
             keys.append(key)
 
-    for name, members in lists.items():
+    for name, members in words.lists.items():
         for member in members:
-            words = tuple(f"{fold(w.rstrip('*'))}{'*' * w.endswith('*')}" for w in member.split())
-            if len(words) == 1:
-                learn(words[0], f"{{{name}}}")
-            elif words:
-                for word in words:
+            row = read(member, words.spelled).words if _is_plain(member) else tuple(member.split())
+            if len(row) == 1:
+                learn(row[0], f"{{{name}}}")
+            elif row:
+                for word in row:
                     learn(word, word)
-                rows.setdefault(words[0], []).append((words, f"{{{name}}}"))
+                rows.setdefault(row[0], []).append((row, f"{{{name}}}"))
     for pattern in patterns:
         for side in pattern.sides:
             for step in side:
