@@ -10,14 +10,12 @@ from pathlib import Path
 
 from sqlalchemy import case, update
 
-from benchmarks.import_rows import NOW, write_rows
+from benchmarks.import_rows import NOW, imported
 from notifier import db
 from notifier.channels.outbox import Outbox
 from notifier.clock import JumpingClock
 from notifier.config import Settings
-from notifier.importing import import_file
-from notifier.initialising import Answers, initialise
-from notifier.models import Clinic, Message
+from notifier.models import Message
 from notifier.worker import open_dispatcher
 from tests.servers.postgres import PostgresServer
 
@@ -25,14 +23,8 @@ LATER = NOW + timedelta(days=1)  # 17:00 in New York, inside the sending window
 
 
 def drain(url: str, folder: Path, count: int) -> float:
-    path = folder / "treatments.csv"
-    write_rows(path, count)
-    engine = db.open_engine(url)
-    initialise(engine, Answers("Bench", "212-555-0100", "America/New_York"), now=NOW, actor="bench")
-    import_file(engine, None, path, now=NOW, actor="bench")
+    engine = imported(url, folder, count)
     with db.transaction(engine) as session:
-        # Numbers that know the clinic: its text of introduction goes out once in their lives.
-        session.execute(update(Clinic).values(first_text=False, version=Clinic.version))
         # The first-day messages, one for each patient, all due in one moment; the others are out of the way.
         session.execute(
             update(Message)

@@ -9,9 +9,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import Engine, update
+
 from notifier import db
 from notifier.importing import import_file
 from notifier.initialising import Answers, initialise
+from notifier.models import Clinic
 
 NOW = datetime(2026, 3, 3, 22, tzinfo=UTC)
 COLUMNS = (
@@ -43,6 +46,19 @@ def write_rows(path: Path, count: int) -> None:
                     "yes" if number % 2 else "",
                 ]
             )
+
+
+def imported(url: str, folder: Path, count: int) -> Engine:
+    """A clinic in an empty database, with these patients; each number knows who writes."""
+    path = folder / "treatments.csv"
+    write_rows(path, count)
+    engine = db.open_engine(url)
+    initialise(engine, Answers("Bench", "212-555-0100", "America/New_York"), now=NOW, actor="bench")
+    import_file(engine, None, path, now=NOW, actor="bench")
+    with db.transaction(engine) as session:
+        # The text of introduction goes out once in a number's life, and would count as one more.
+        session.execute(update(Clinic).values(first_text=False, version=Clinic.version))
+    return engine
 
 
 def main() -> None:

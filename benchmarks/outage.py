@@ -18,16 +18,14 @@ from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Engine, func, select
 
-from benchmarks.import_rows import NOW, write_rows
+from benchmarks.import_rows import NOW, imported
 from notifier import db
 from notifier.clock import RunningClock
 from notifier.config import Settings
 from notifier.envelope import Accepted, OutboundMessage
-from notifier.importing import import_file
-from notifier.initialising import Answers, initialise
-from notifier.models import Clinic, Message
+from notifier.models import Message
 from notifier.rules.delivery import Status
 from notifier.worker import Worker
 from tests.servers.postgres import PostgresServer
@@ -65,17 +63,6 @@ class Provider:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-def fill(url: str, folder: Path, count: int) -> Engine:
-    path = folder / "treatments.csv"
-    write_rows(path, count)
-    engine = db.open_engine(url)
-    initialise(engine, Answers("Bench", "212-555-0100", "America/New_York"), now=NOW, actor="bench")
-    import_file(engine, None, path, now=NOW, actor="bench")
-    with db.transaction(engine) as session:
-        session.execute(update(Clinic).values(first_text=False, version=Clinic.version))
-    return engine
 
 
 @contextmanager
@@ -158,7 +145,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             server.run("CREATE DATABASE bench")
             urls = {"SQLite": f"sqlite:///{folder}/bench.db", "PostgreSQL": str(server.url("bench"))}
-            well = [measure(name, fill(url, Path(folder), count)) for name, url in urls.items()]
+            well = [measure(name, imported(url, Path(folder), count)) for name, url in urls.items()]
     finally:
         server.close()
     sys.exit(0 if all(well) else 1)

@@ -21,14 +21,12 @@ from urllib.parse import urlencode
 from sqlalchemy import Engine, insert, select, update
 from urllib3 import PoolManager
 
-from benchmarks.import_rows import NOW, write_rows
+from benchmarks.import_rows import NOW, imported
 from notifier import clinics, db, reach
 from notifier.clock import JumpingClock
 from notifier.config import Settings
 from notifier.envelope import Accepted, OutboundMessage
-from notifier.importing import import_file
-from notifier.initialising import Answers, initialise
-from notifier.models import Clinic, Message, Patient
+from notifier.models import Message, Patient
 from notifier.rules.delivery import Status
 from notifier.web.app import create_app
 from notifier.web.server import listen, serving
@@ -89,13 +87,8 @@ def settings(folder: Path) -> Settings:
 
 def fill(url: str, folder: Path, count: int) -> Engine:
     """So many patients, each with a first message that is due."""
-    path = folder / "treatments.csv"
-    write_rows(path, count)
-    engine = db.open_engine(url)
-    initialise(engine, Answers("Bench", "212-555-0100", "America/New_York"), now=NOW, actor="bench")
-    import_file(engine, None, path, now=NOW, actor="bench")
+    engine = imported(url, folder, count)
     with db.transaction(engine) as session:
-        session.execute(update(Clinic).values(first_text=False, version=Clinic.version))
         session.execute(
             update(Message)
             .where(Message.status == "scheduled", Message.safety)

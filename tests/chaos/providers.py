@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from email.message import EmailMessage
 
 from tests.chaos.verdict import Taken
 from tests.servers.smtp_server import MailFault, SmtpServer, Step
@@ -66,14 +67,13 @@ def taken_by(twilio: TwilioServer, mail: SmtpServer) -> list[Taken]:
         for message in twilio.messages
         if str(message["direction"]).startswith("outbound")
     ]
-    mails = [received.message for received in mail.mails]
-    return texts + [Taken(_address(each["To"]), _words(each), str(each["Message-ID"])) for each in mails]
+    mails = [
+        Taken(received.recipients[0], _words(received.message), str(received.message["Message-ID"]))
+        for received in mail.mails
+    ]
+    return texts + mails
 
 
-def _address(header: object) -> str:
-    return str(header).rpartition("<")[2].rstrip(">").strip()
-
-
-def _words(mail: object) -> str:
-    body = mail.get_body(("plain",))  # type: ignore[attr-defined]
+def _words(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
     return str(body.get_content()).replace("\r\n", "\n") if body is not None else ""
