@@ -15,8 +15,8 @@ import sys
 import tempfile
 import termios
 import threading
+import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -266,12 +266,9 @@ class Person:
     def presses_ctrl_c(self, when: str) -> None:
         self._read_until(when)
         self._read_until(": ")
-        # A key pressed in the moment before the program reads is noticed only by the next one.
-        for _ in range(int(PATIENCE)):
-            os.write(self._mine, b"\x03")
-            with suppress(subprocess.TimeoutExpired):
-                self._program.wait(timeout=1)
-                return
+        # A person sees the whole question first; until the program reads, Python may miss the key.
+        time.sleep(0.3)
+        os.write(self._mine, b"\x03")
 
     def leaves(self) -> tuple[int, str]:
         """How the command ended, and all that stood on the screen since the last answer."""
